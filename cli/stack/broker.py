@@ -89,8 +89,8 @@ class BrokerNode:
         """Whether a client can log in and open the vhost."""
         if not ports.answers(self.port):
             return False
-        import pika  # noqa: PLC0415 - `wangge --help` must not load a broker client
-        import pika.exceptions  # noqa: PLC0415
+        import pika
+        import pika.exceptions
 
         parameters = pika.URLParameters(self.url())
         parameters.socket_timeout = parameters.blocked_connection_timeout = 5
@@ -145,7 +145,7 @@ class BrokerNode:
             "vm_memory_high_watermark.absolute = 1GiB\n"
             "disk_free_limit.absolute = 200MB\n"
             "log.console = true\n"
-            "log.console.level = info\n",
+            "log.console.level = info\n"
         )
 
     def _definitions(self) -> dict[str, object]:

@@ -67,7 +67,7 @@ class PostgresCluster:
         return process.stop(identity, within=within, first=signal.SIGINT)
 
     def answers(self) -> bool:
-        import psycopg2  # noqa: PLC0415 - `wangge --help` must not load a database driver
+        import psycopg2
 
         try:
             psycopg2.connect(self.url, connect_timeout=2).close()
@@ -97,7 +97,7 @@ class PostgresCluster:
 
     def _initialise(self) -> None:
         make_directory_for_account(self.data)
-        with tempfile.NamedTemporaryFile("w", prefix="wangge-", dir="/tmp") as secret:  # noqa: S108 - the account must reach it
+        with tempfile.NamedTemporaryFile("w", prefix="wangge-", dir="/tmp") as secret:
             secret.write(self.password + "\n")
             secret.flush()
             if (user := account()) is not None:

@@ -29,7 +29,9 @@ class DatabaseFactory:
         password = secrets.token_hex(8)
         self.made[database] = owner
         if owner is not None:
-            create_role = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(owner), sql.Literal(password))
+            create_role = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                sql.Identifier(owner), sql.Literal(password)
+            )
             self._run(create_role)
             self._run(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(owner)))
         else:

@@ -29,7 +29,7 @@ class VhostFactory:
     def delete_all(self) -> None:
         """Delete what was made, with every queue in it."""
         if self.made:
-            self.control("eval", f"[rabbit_vhost:delete(V, <<\"tests\">>) || V <- {_binaries(self.made)}].")
+            self.control("eval", f'[rabbit_vhost:delete(V, <<"tests">>) || V <- {_binaries(self.made)}].')
         self.made.clear()
         self.ready.clear()
 

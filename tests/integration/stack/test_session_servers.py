@@ -17,7 +17,9 @@ def ask(url: str, query: str) -> object:
         connection.close()
 
 
-def test_a_fresh_database_belongs_to_its_own_role_and_has_the_extensions_asked_for(new_database: DatabaseFactory) -> None:
+def test_a_fresh_database_belongs_to_its_own_role_and_has_the_extensions_asked_for(
+    new_database: DatabaseFactory,
+) -> None:
     url = new_database("registry", role="registry", extensions=["postgis"])
     assert ask(url, "SELECT current_user").startswith("registry_")
     assert ask(url, "SELECT postgis_version()").startswith("3.")
