@@ -1,0 +1,240 @@
+"""PostgreSQL through psycopg2: the engine, the chassis's own tables, and the unit of work.
+
+psycopg2 because it yields under eventlet (see docs on nameko traps); the same engine serves a plain process.
+"""
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import orjson
+import psycopg2.extensions
+import sqlalchemy as sa
+from sqlalchemy import event, exc, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection, Engine, make_url
+
+from chassis import metrics
+from chassis.errors import Unavailable
+from chassis.logs import get_logger
+
+T = TypeVar("T")
+AfterCommit = Callable[[], None]
+
+RELAY_PORT = "wangge.relay_port"
+_AFTER_COMMIT = "wangge.after_commit"
+_CLASHES = frozenset({"40001", "40P01"})
+# Connection failures, too many connections or no disk, shut-down, a read-only stand-by, and the time-outs set below.
+_AWAY = re.compile(r"08...|53...|57P0[1-3]|57014|55P03|25P0[34]|25006")
+# A queue's rows live for milliseconds: without this dead rows pile up until the claim reads thousands of them.
+_QUEUE_STORAGE = "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000"
+QUEUE_STORAGE_SQL = tuple(f"ALTER TABLE {table} SET ({_QUEUE_STORAGE})" for table in ("outbox", "deadline"))
+"""Statements for a service's first migration, after the tables: SQLAlchemy has no word for storage parameters."""
+
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ChassisTables:
+    """The tables every service owns for the chassis."""
+
+    outbox: sa.Table
+    inbox: sa.Table
+    idempotency: sa.Table
+    deadline: sa.Table
+
+
+def chassis_tables(metadata: sa.MetaData) -> ChassisTables:
+    """Adds outbox, inbox, idempotency and deadline to a service's metadata, so that its migrations make them."""
+    now = func.clock_timestamp()
+    moment = sa.DateTime(timezone=True)
+    outbox = sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("message_id", sa.Uuid, nullable=False),
+        sa.Column("exchange", sa.Text, nullable=False),
+        sa.Column("routing_key", sa.Text, nullable=False),
+        sa.Column("order_key", sa.Text, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("content_type", sa.Text, nullable=False),
+        sa.Column("headers", JSONB, nullable=False, server_default=sa.text("'{}'")),
+        sa.Column("mandatory", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("traceparent", sa.Text),
+        sa.Column("created_at", moment, nullable=False, server_default=now),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("not_before", moment),
+        sa.Column("last_error", sa.Text),
+    )
+    inbox = sa.Table(
+        "inbox",
+        metadata,
+        sa.Column("handler", sa.Text, primary_key=True),
+        sa.Column("message_id", sa.Uuid, primary_key=True),
+        sa.Column("received_at", moment, nullable=False, server_default=now, index=True),
+    )
+    idempotency = sa.Table(
+        "idempotency",
+        metadata,
+        sa.Column("client", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("answer", sa.LargeBinary, nullable=False),
+        sa.Column("recorded_at", moment, nullable=False, server_default=now),
+    )
+    deadline = sa.Table(
+        "deadline",
+        metadata,
+        sa.Column("subject", sa.Uuid, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("due_at", moment, nullable=False, index=True),
+    )
+    return ChassisTables(outbox, inbox, idempotency, deadline)
+
+
+def create_engine(
+    url: str,
+    *,
+    name: str,
+    pool_size: int = 10,
+    statement_timeout_ms: int = 15_000,
+    idle_in_transaction_timeout_ms: int = 5_000,
+    lock_timeout_ms: int = 5_000,
+    relay_port: int | None = None,
+) -> Engine:
+    """An engine whose every session has time-outs; ``name`` is what the database shows as the application.
+
+    ``relay_port`` (default: WANGGE_RELAY_PORT) is where ``outbox.put`` nudges the relay after a commit.
+    Statements' parameters never appear in errors: they may be personal.
+    """
+    options = {
+        "statement_timeout": statement_timeout_ms,
+        "lock_timeout": lock_timeout_ms,
+        # A frozen process must not hold its rows: the server ends its session.
+        "idle_in_transaction_session_timeout": idle_in_transaction_timeout_ms,
+        "timezone": "UTC",
+    }
+    engine = sa.create_engine(
+        make_url(url).set(drivername="postgresql+psycopg2"),
+        pool_size=pool_size,
+        max_overflow=2,
+        pool_timeout=5,
+        pool_recycle=1800,
+        pool_use_lifo=True,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "application_name": name,
+            "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
+            "connect_timeout": 5,
+            # A host that vanished is noticed in 10 s instead of the kernel's 15 minutes; under eventlet libpq
+            # does not watch connect_timeout, and this bounds the connect too.
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        },
+    )
+    port = relay_port if relay_port is not None else int(os.environ.get("WANGGE_RELAY_PORT") or 0)
+
+    @event.listens_for(engine, "connect")
+    def remember_relay_port(_dbapi_connection: Any, record: Any) -> None:
+        record.info[RELAY_PORT] = port
+
+    return engine
+
+
+def check_wait_callback(expected: bool) -> None:  # noqa: FBT001 (the name of the function is the question)
+    """Start-up check: raises RuntimeError unless psycopg2 yields to eventlet exactly when ``expected``.
+
+    Not set in a nameko process, one query would stop the whole service; set in a plain process, nothing would run it.
+    """
+    present = psycopg2.extensions.get_wait_callback() is not None
+    if present != expected:
+        raise RuntimeError(
+            "psycopg2 has no wait callback: eventlet.monkey_patch() must come before any other import"
+            if expected
+            else "psycopg2 has a wait callback in a process that must run without eventlet"
+        )
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's clock at this moment (not the transaction's start); the only judge of deadlines."""
+    return cast("datetime", connection.execute(sa.select(func.clock_timestamp())).scalar_one())
+
+
+def after_commit(connection: Connection, key: str, hook: AfterCommit) -> None:
+    """Runs ``hook`` once ``in_transaction`` has committed; one hook per key. It is best effort and must be quick."""
+    connection.info.setdefault(_AFTER_COMMIT, {})[key] = hook
+
+
+def run_after_commit(connection: Connection) -> None:
+    """Runs and forgets the hooks; what one raises is logged."""
+    for key, hook in connection.info.pop(_AFTER_COMMIT, {}).items():
+        try:
+            hook()
+        except Exception:  # noqa: BLE001 (the commit stands whatever a hook does)
+            _log.warning("after-commit hook failed", hook=key, exc_info=True)
+
+
+def forget_after_commit(connection: Connection) -> None:
+    """Drops hooks that a rolled-back transaction left: ``info`` outlives the transaction."""
+    connection.info.pop(_AFTER_COMMIT, None)
+
+
+def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts: int = 3) -> T:
+    """Runs ``work`` in one transaction, commits once, and returns what it returned.
+
+    A clash with another transaction (40001, 40P01) is run again, up to ``attempts`` times, so ``work`` must have no
+    effect outside its connection. Raises Unavailable when the database is away or too slow; when that happens during
+    the commit the outcome is unknown, and only the caller's idempotency key tells.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return _once(engine, work)
+        except exc.SQLAlchemyError as error:
+            sqlstate = sqlstate_of(error)
+            if sqlstate in _CLASHES and attempt < attempts:
+                metrics.TRANSACTION_RETRIES.labels(sqlstate).inc()
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (jitter, not a secret)
+                continue
+            if sqlstate in _CLASHES or is_away(error):
+                metrics.DATABASE_UNAVAILABLE.inc()
+                _log.warning("database unavailable", sqlstate=sqlstate, error=str(error))
+                raise Unavailable("the database is away or busy") from error
+            raise
+    raise AssertionError("attempts must be at least 1")
+
+
+def _once(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection, metrics.TRANSACTION_SECONDS.time():
+        forget_after_commit(connection)
+        with connection.begin():
+            result = work(connection)
+        run_after_commit(connection)
+        return result
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """PostgreSQL's five-character code behind an error, if the server sent one."""
+    code = getattr(getattr(error, "orig", error), "pgcode", None)
+    return str(code) if code else None
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the database is unreachable, refusing or too slow, rather than that we are wrong."""
+    if isinstance(error, exc.TimeoutError):
+        return True
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    if (sqlstate := sqlstate_of(error)) is not None:
+        return _AWAY.fullmatch(sqlstate) is not None
+    return isinstance(error, exc.OperationalError | exc.InterfaceError)
