@@ -59,9 +59,9 @@ def remember(connection: Connection, table: Table, client: str, rows: Mapping[st
     # Sorted, so that two batches sharing keys wait in the same order instead of in a circle.
     keys = sorted(rows)
     stored = connection.exec_driver_sql(
-        f"INSERT INTO {table.fullname} (client, key, fingerprint, answer)"
+        f"INSERT INTO {table.fullname} (client, key, fingerprint, answer)"  # noqa: S608 (the table's name is ours)
         " SELECT %s, k, f, a FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS row(k, f, a)"
-        " ON CONFLICT DO NOTHING RETURNING key",  # noqa: S608 (the table's name is ours)
+        " ON CONFLICT DO NOTHING RETURNING key",
         (client, keys, [rows[key].fingerprint for key in keys], [orjson.dumps(rows[key].answer) for key in keys]),
     )
     kept = {key for (key,) in stored}

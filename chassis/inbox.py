@@ -20,7 +20,7 @@ def fresh(connection: Connection, inbox_table: Table, handler: str, ids: Sequenc
         return set()
     rows = connection.exec_driver_sql(
         f"INSERT INTO {inbox_table.fullname} (handler, message_id) SELECT %s, unnest(%s::uuid[])"
-        " ON CONFLICT DO NOTHING RETURNING message_id::text",  # noqa: S608 (the table's name is ours)
+        " ON CONFLICT DO NOTHING RETURNING message_id::text",
         # Sorted: two batches that share messages wait for each other in the same order instead of in a circle.
         (handler, sorted(map(str, ids))),
     )
@@ -30,9 +30,9 @@ def fresh(connection: Connection, inbox_table: Table, handler: str, ids: Sequenc
 def forget(connection: Connection, inbox_table: Table, older_than: timedelta = KEPT, limit: int = 5000) -> int:
     """Deletes up to ``limit`` rows past their time; how many. Call it in short transactions until it returns 0."""
     done = connection.exec_driver_sql(
-        f"DELETE FROM {inbox_table.fullname} WHERE (handler, message_id) IN (SELECT handler, message_id FROM"
+        f"DELETE FROM {inbox_table.fullname} WHERE (handler, message_id) IN (SELECT handler, message_id FROM"  # noqa: S608 (the table's name is ours)
         f" {inbox_table.fullname} WHERE received_at < (SELECT clock_timestamp()) - %s::interval LIMIT %s"
-        " FOR UPDATE SKIP LOCKED)",  # noqa: S608 (the table's name is ours)
+        " FOR UPDATE SKIP LOCKED)",
         (older_than, limit),
     )
     return done.rowcount

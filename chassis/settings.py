@@ -1,11 +1,7 @@
 """Settings: one frozen object per process, read once from the environment.
 
-@dataclass(frozen=True)
-class Settings(ProcessSettings):
-    database_url: str = env("DATABASE_URL", secret=True)
-    rpc_workers: int = env("WANGGE_RPC_WORKERS", default=10, parse=integer(1, 100))
-
-settings = load_or_exit(Settings)
+A service derives its own from ``ProcessSettings``, each field made by ``env``: for example
+``database_url: str = env("DATABASE_URL", secret=True)``; its entry module calls ``load_or_exit(Settings)`` first.
 """
 
 import os
@@ -19,7 +15,8 @@ EX_CONFIG = 78
 
 _KEY = "wangge.env"
 _PARSE = "wangge.parse"
-_SECRET = "wangge.secret"
+_SECRET = "wangge.secret"  # noqa: S105 (the name of a mark)
+_REQUIRED = "wangge.required"
 
 S = TypeVar("S")
 
@@ -43,7 +40,7 @@ def env(name: str, *, default: Any = MISSING, secret: bool = False, parse: Calla
     return field(
         default=default if default is not MISSING else None,
         repr=not secret,
-        metadata=metadata | {"wangge.required": default is MISSING},
+        metadata=metadata | {_REQUIRED: default is MISSING},
     )
 
 
@@ -58,7 +55,7 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
             continue
         text = environ.get(key, "").strip()
         if not text:
-            if item.metadata["wangge.required"]:
+            if item.metadata[_REQUIRED]:
                 problems[key] = "missing"
             continue
         try:
@@ -75,7 +72,8 @@ def load_or_exit(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     try:
         return load(cls, environ)
     except SettingsError as error:
-        print(f"设置有误 · bad settings: {error}", file=sys.stderr, flush=True)
+        # Before logging is set up: how it is set up is among the settings.
+        sys.stderr.write(f"设置有误 · bad settings: {error}\n")
         sys.exit(EX_CONFIG)
 
 

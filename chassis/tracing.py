@@ -8,7 +8,8 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from importlib import import_module
+from typing import Literal, cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -40,14 +41,11 @@ def configure(service: str) -> None:
 
 def _otlp_exporter() -> SpanExporter | None:
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # type: ignore[import-not-found,unused-ignore]
-            OTLPSpanExporter,
-        )
+        module = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     except ImportError:
         _log.warning("spans are not exported: package opentelemetry-exporter-otlp-proto-http is not installed")
         return None
-    exporter: SpanExporter = OTLPSpanExporter()
-    return exporter
+    return cast("SpanExporter", module.OTLPSpanExporter())
 
 
 def current_traceparent() -> str | None:
