@@ -8,11 +8,10 @@ from datetime import datetime
 # stage of a clock → (stage that starts it, stage that meets it). "assigned" and "arrived" are the first over all assignments.
 SPANS = {
     "push": ("received", "pushed"),
-    "acknowledge": ("pushed", "acknowledged"),
     "assign": ("pushed", "assigned"),
     "arrive": ("assigned", "arrived"),
     "resolve": ("received", "resolved"),
-    "feed_back": ("resolved", "fed_back"),
+    "feedback": ("resolved", "fed_back"),
 }
 
 
@@ -20,13 +19,13 @@ SPANS = {
 class Breach:
     """A target that was missed: recorded once per stage and generation, withdrawn on the record, never deleted.
 
-    One row of the breach table, unique (incident, stage, generation); `holder` is a centre code or a team id.
+    One row of the breach table, unique (incident, stage, generation); `holder` is a centre code, a team id or a grid code (`holder_kind` centre, team, grid).
     """
 
     stage: str
     generation: int
-    holder: str
-    holder_kind: str
+    holder: str | None
+    holder_kind: str | None
     target_seconds: float
     due_at: datetime
     recorded_at: datetime
@@ -59,8 +58,8 @@ class Clock:
     warn_share: float
     due_at: datetime
     warn_at: datetime
-    holder: str
-    holder_kind: str
+    holder: str | None
+    holder_kind: str | None
     state: str = "running"
     backfill: bool = False
     met_at: datetime | None = None

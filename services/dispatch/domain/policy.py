@@ -11,15 +11,42 @@ from typing import Any
 
 from services.dispatch.domain.stamps import StampRules
 
+DEFAULT_POLICY = "115"
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a policy is chosen by."""
+
+    source: str
+    kind: str
+    category: str
+    priority: int
+    jurisdiction: str
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyMatch:
-    """Which incidents a policy is for; an empty tuple means any. `prefixes` are grid code prefixes."""
+    """One way for an incident to fall under a policy; an empty tuple means any. `prefixes` are grid code prefixes."""
 
+    sources: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     priorities: tuple[int, ...] = ()
     prefixes: tuple[str, ...] = ()
+
+    def weight(self, matter: Matter) -> tuple[int, ...] | None:
+        """How closely this names the matter (prefix before category, source, kind, priority); None when it does not."""
+        prefix = max((len(p) for p in self.prefixes if matter.jurisdiction.startswith(p)), default=-1)
+        if self.prefixes and prefix < 0:
+            return None
+        named = (
+            (self.categories, matter.category), (self.sources, matter.source),
+            (self.kinds, matter.kind), (self.priorities, matter.priority),
+        )  # fmt: skip
+        if any(wanted and value not in wanted for wanted, value in named):
+            return None
+        return (prefix, *(int(bool(wanted)) for wanted, _ in named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +55,7 @@ class RecommendationRules:
 
     detour: float = 1.3
     speeds: dict[str, float] = field(default_factory=dict)
-    default_speed: float = 8.0
+    default_speed: float = 6.0
     stale_after_seconds: float = 1800.0
     stale_penalty_seconds: float = 120.0
     other_centre_penalty_seconds: float = 60.0
@@ -43,37 +70,48 @@ class SlaPolicy:
     id: str
     version: int
     valid_from: datetime
-    match: PolicyMatch = PolicyMatch()
+    match: tuple[PolicyMatch, ...] = (PolicyMatch(),)
     targets: dict[str, float] = field(default_factory=dict)
     report_only: dict[str, float] = field(default_factory=dict)
     warn_share: float = 0.8
     answer_seconds: float | None = None
     stamp_rules: StampRules = StampRules()
     recommendation: RecommendationRules = RecommendationRules()
-    required_skills: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_rules(cls, id: str, version: int, valid_from: datetime, rules: dict[str, Any]) -> SlaPolicy:
-        """Build a policy from the JSON of the `sla_policy` table. Raises TypeError or ValueError on rules it does not know."""
-        raise NotImplementedError
+        """Build a policy from the JSON of the `sla_policy` table. Raises TypeError on rules it does not know."""
+        known = dict(rules)
+        known["match"] = tuple(
+            PolicyMatch(**{key: tuple(values) for key, values in match.items()}) for match in known.get("match", [{}])
+        )
+        known["stamp_rules"] = StampRules(**known.get("stamp_rules", {}))
+        known["recommendation"] = RecommendationRules(**known.get("recommendation", {}))
+        return cls(id, version, valid_from, **known)
 
-
-DEFAULT_POLICY = "115"
+    def weight(self, matter: Matter) -> tuple[int, ...] | None:
+        """The closest of the policy's matches, None when it is not for this matter."""
+        return max((w for match in self.match if (w := match.weight(matter)) is not None), default=None)
 
 
 class PolicyBook:
     """Every version of every policy; chooses the one an incident is opened under."""
 
     def __init__(self, policies: Iterable[SlaPolicy]) -> None:
-        self.policies = list(policies)
+        self.policies = sorted(policies, key=lambda policy: (policy.id, policy.version))
+        self._by_version = {(policy.id, policy.version): policy for policy in self.policies}
 
     def get(self, id: str, version: int) -> SlaPolicy:
         """The policy an incident was opened under. Raises KeyError when there is none."""
-        raise NotImplementedError
+        return self._by_version[(id, version)]
 
-    def choose(self, *, kind: str, category: str, priority: int, jurisdiction: str, at: datetime) -> SlaPolicy:
-        """The most specific policy in force at `at`: prefix before category before kind before priority."""
-        raise NotImplementedError
+    def choose(self, matter: Matter, at: datetime) -> SlaPolicy:
+        """The closest policy in force at `at`, newest version first; `115` when none names the matter. Raises KeyError without `115`."""
+        in_force = {policy.id: policy for policy in self.policies if policy.valid_from <= at}
+        weighed = [(weight, policy) for policy in in_force.values() if (weight := policy.weight(matter)) is not None]
+        if not weighed:
+            return in_force[DEFAULT_POLICY]
+        return max(weighed, key=lambda pair: pair[0])[1]
 
 
 def built_in_rules() -> dict[str, dict[str, Any]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from services.dispatch.domain.errors import Invalid
+from services.dispatch.domain.events import wire_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,36 @@ class StampRules:
     backfill_after_seconds: float = 3600.0
     order_backfill: str = "flag"
     late_after_seconds: float = 60.0
+
+
+def judge(
+    report: Report, rules: StampRules, *, previous: datetime | None, following: datetime | None, backfill: bool
+) -> tuple[str, ...]:
+    """The flags of a stamp about to be set between its neighbours' effective times. Never moves a time.
+
+    Raises Invalid `stamp_in_future`, `stamp_before_previous` or `stamp_after_next` where the policy says `refuse`.
+    """
+    at, now = report.occurred_at, report.recorded_at
+    flags: tuple[str, ...] = ()
+    if at > now and (at - now).total_seconds() > rules.future_tolerance_seconds:
+        flags += _flag("future", rules.future, "stamp_in_future", "is after it was recorded", recorded_at=now)
+    order = rules.order_backfill if backfill else rules.order
+    if previous is not None and at < previous:
+        flags += _flag("before_previous", order, "stamp_before_previous", "is before the stage that precedes it", previous=previous)
+    if following is not None and at > following:
+        flags += _flag("after_next", order, "stamp_after_next", "is after the stage that follows it", following=following)
+    if not backfill and (now - at).total_seconds() > rules.late_after_seconds:
+        flags += ("late",)
+    return flags
+
+
+def _flag(flag: str, rule: str, code: str, why: str, **neighbour: datetime) -> tuple[str, ...]:
+    if rule == "refuse":
+        extra = {name: wire_time(moment) for name, moment in neighbour.items()}
+        raise Invalid(code, f"occurred_at {why}", field="occurred_at", rule=f"stamp_rules.{flag}", **extra)
+    return (flag,)
+
+
+def is_backfill(report: Report, rules: StampRules) -> bool:
+    """Whether something is told so long after it happened that it must wake nobody."""
+    return report.recorded_at - report.occurred_at > timedelta(seconds=rules.backfill_after_seconds)
