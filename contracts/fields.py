@@ -178,7 +178,7 @@ class Part(Described[Any], fields.Nested):
         super().__init__(about, nested=schema, **options)
 
 
-class Many(Described[list[Any]], fields.List):
+class Many(Described[list[Any]], fields.List[Any]):
     """A list of at most `most` items of one kind."""
 
     default_error_messages = {
@@ -208,7 +208,7 @@ class Message(Schema):
     """
 
     rules: ClassVar[dict[str, Any]] = {}
-    error_messages: ClassVar[dict[str, str]] = {
+    error_messages = {
         "unknown": "unknown_field: there is no such field",
         "type": "type: must be an object",
     }

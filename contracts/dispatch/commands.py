@@ -18,7 +18,7 @@ STAMPED_STAGES = (
 
 
 def incident_ref(about: str = "The incident: its id, or system:number", **options: Any) -> Text:
-    return Text(about, most=97, pattern=INCIDENT_REF, example="police110:2026010200017", **options)
+    return Text(about, most=129, pattern=INCIDENT_REF, example="police110:2026010200017", **options)
 
 
 def team_ref(about: str = "The team: its id or its call sign", **options: Any) -> Text:

@@ -93,7 +93,7 @@ def slug(about: str, example: str, **options: Any) -> Text:
 class Reference(Message):
     """The number another system gave the incident; unique per system."""
 
-    system = Text("The other system", most=32, pattern=r"[a-z][a-z0-9_-]*", example="police110")
+    system = Text("The other system", most=64, pattern=r"[a-z][a-z0-9_-]*", example="police110")
     number = Text("Its number there", most=64, pattern=r"[A-Za-z0-9._-]+", example="2026010200017")
 
 

@@ -168,7 +168,7 @@ class Candidate(Message):
     rank = Whole("Rank among the picked, from 1; null when not picked", least=1, example=1, allow_none=True)
     eta_seconds = Measure("Expected time to the scene", least=0, most=1e9, unit="s", example=210, allow_none=True)
     distance_m = Measure("Distance to the scene", least=0, most=1e8, unit="m", example=1400, allow_none=True)
-    load = Whole("Open incidents it is on", least=0, most=100, example=0, optional=True)
+    open_incidents = Whole("Open incidents it is on", least=0, most=100, example=0, optional=True)
     reasons = Many(Choice("Reason code", codes.REASONS, example="closest_eta"), "Why, or why not", most=16)
     missing_skills = Many(parts.skill(), "Skills it lacks", most=32, optional=True)
     flags = Many(parts.slug("Flag code", "position_stale"), "What is odd about it", most=16, optional=True)

@@ -82,7 +82,7 @@ class Policy(Message):
     policy = Text("Its name", most=64, example="115")
     version = Whole("Its version", least=1, example=1)
     valid_from = parts.moment("In force from")
-    rules = Anything("Targets, warn shares and stamp rules", example={"targets": {"push": 60, "assign": 60, "arrive": 300}})
+    content = Anything("Targets, warn shares and stamp rules", example={"targets": {"push": 60}}, attribute="rules", data_key="rules")
 
 
 class Policies(Message):
