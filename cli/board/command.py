@@ -1,0 +1,60 @@
+"""`wangge board`: the live board in a terminal, lines without one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+
+@click.command(epilog="Examples:\n\n  wangge board\n\n  wangge board --for 30 | cat        plain lines, ended after 30 seconds")
+@click.option("--instance", default="default", show_default=True, help="Which local stack to watch.")
+@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), default=None, help="End after SECONDS. [default: Ctrl-C]")
+def board(instance: str, seconds: float | None) -> None:
+    """实时看板 / the open incidents with their running clocks and the 115 figures so far, once a second."""
+    from cli.replay.play import until
+
+    try:
+        watch(instance, until(seconds))
+    except KeyboardInterrupt:
+        click.echo("", err=True)
+
+
+def watch(instance: str, go_on: Callable[[], bool], *, every: float = 1.0, since: str | None = None) -> None:
+    """Show the board while `go_on()`; figures of incidents received from `since` (RFC 3339) on. Trouble is shown, never fatal."""
+    from cli.api import ApiError, connect, get
+
+    parameters = {"from": since} if since else {}
+    with connect(instance) as client, _screen() as show:
+        while go_on():
+            try:
+                show(get(client, "/v1/board", **parameters))
+            except ApiError as error:
+                click.echo(f"看板暂不可用 board unavailable: {error}", err=True)
+            time.sleep(every)
+
+
+def _screen():  # noqa: ANN202 a context manager of a function
+    from contextlib import contextmanager
+
+    @contextmanager
+    def lines():  # noqa: ANN202 as above
+        from cli.board.view import plain
+
+        yield lambda snapshot: [print(line, flush=True) for line in plain(snapshot)]  # noqa: T201 the output of a command
+
+    @contextmanager
+    def live():  # noqa: ANN202 as above
+        from rich.console import Console
+        from rich.live import Live
+
+        from cli.board.view import board as draw
+
+        console = Console()
+        with Live(console=console, screen=True, auto_refresh=False) as screen:
+            title = "网格 · 县域警情联动"
+            yield lambda snapshot: screen.update(draw(snapshot, title=title, rows=max(5, console.height - 14)), refresh=True)
+
+    return live() if sys.stdout.isatty() else lines()
