@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import pika
 from pika.adapters.select_connection import IOLoop, SelectConnection
@@ -46,7 +46,7 @@ class Message:
     mandatory: bool = True
 
 
-class _SteppedLoop(IOLoop):
+class _SteppedLoop(IOLoop):  # type: ignore[misc]  # pika has no types
     """pika's loop with an upper limit for one poll, set by ``Link.step``."""
 
     limit: float = 0.0
@@ -56,7 +56,7 @@ class _SteppedLoop(IOLoop):
         return self.limit if due is None else min(due, self.limit)
 
 
-class _CorkableConnection(SelectConnection):
+class _CorkableConnection(SelectConnection):  # type: ignore[misc]  # pika has no types
     """Joins frames before they reach the socket: pika sends each of a message's three frames alone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -95,7 +95,7 @@ class _Confirms:
         if index is not None:
             self._returned[index] = reason
 
-    def answered(self, tag: int, multiple: bool, error: str | None) -> None:
+    def answered(self, tag: int, *, multiple: bool, error: str | None) -> None:
         last = tag - self.first_tag
         if last >= len(self.outcomes):
             return
@@ -128,7 +128,7 @@ class Link:
         self._confirms: _Confirms | None = None
         self.cancelled_by_broker = False
 
-    def open(self) -> Link:
+    def open(self) -> Self:
         """Connect, open the channel, select confirms. Raises BrokerLost; then the link is closed."""
         try:
             self._connect()
@@ -144,7 +144,7 @@ class Link:
             raise
         return self
 
-    def __enter__(self) -> Link:
+    def __enter__(self) -> Self:
         return self.open()
 
     def __exit__(self, *_: object) -> None:
@@ -232,7 +232,7 @@ class Link:
         found: tuple[Any, Any, bytes] | None = got[0]
         return found
 
-    def ack(self, tag: int, multiple: bool = False) -> None:
+    def ack(self, tag: int, *, multiple: bool = False) -> None:
         self._check_open()
         self._channel.basic_ack(tag, multiple=multiple)
 
@@ -309,7 +309,7 @@ class Link:
         if self._confirms is not None:
             method = frame.method
             error = "nacked" if isinstance(method, pika.spec.Basic.Nack) else None
-            self._confirms.answered(method.delivery_tag, method.multiple, error)
+            self._confirms.answered(method.delivery_tag, multiple=method.multiple, error=error)
 
     def _on_return(self, _channel: Any, method: Any, properties: Any, _body: bytes) -> None:
         if self._confirms is not None:

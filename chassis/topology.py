@@ -72,10 +72,12 @@ class Subscription:
 
 
 def events_exchange(owner: str) -> str:
+    """Where the owner's facts are published; the routing key is the event's type."""
     return f"{owner}.events"
 
 
 def commands_exchange(owner: str) -> str:
+    """Where the owner takes commands over AMQP; the routing key is the command's name."""
     return f"{owner}.commands"
 
 
@@ -92,6 +94,7 @@ def queue_arguments(subscription: Subscription) -> Mapping[str, Mapping[str, Any
 
 
 def stream_arguments(*, max_bytes: int, max_age: str, segment_bytes: int) -> Mapping[str, Any]:
+    """The stream's arguments; ``max_age`` as RabbitMQ writes it (``7D``, ``12h``)."""
     return {
         "x-queue-type": "stream",
         "x-max-length-bytes": max_bytes,

@@ -1,0 +1,58 @@
+"""Deleting what has served its time, in small statements that hold no lock for long."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Table, delete, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from chassis.logs import get_logger
+
+INBOX_DAYS = 7
+IDEMPOTENCY_DAYS = 30
+_ROWS_AT_ONCE = 1_000
+_log = get_logger()
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """Deletes rows of ``table`` whose ``column`` is more than ``days`` old; looks every ``every_seconds``."""
+
+    engine: Engine
+    table: Table
+    column: str
+    days: int
+    every_seconds: float = 300.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Clean until ``stop``; an outage of the database only postpones it."""
+        # Replicas start together: spread out, so that they do not delete the same rows at the same moment.
+        while not stop.wait(self.every_seconds * random.uniform(0.5, 1.0)):  # noqa: S311 (jitter, not a secret)
+            try:
+                while self.clean_once() == _ROWS_AT_ONCE and not stop.is_set():
+                    continue
+            except DBAPIError as error:
+                _log.warning("cleaning postponed", table=self.table.name, error=type(error).__name__)
+
+    def clean_once(self) -> int:
+        """Delete at most a thousand rows that are old enough; how many it was."""
+        key: Any = text("ctid")
+        limit = func.clock_timestamp() - text(f"interval '{self.days} days'")
+        old = (
+            select(key).select_from(self.table).where(self.table.c[self.column] < select(limit).scalar_subquery())
+            .limit(_ROWS_AT_ONCE).with_for_update(skip_locked=True)
+        )
+        with self.engine.begin() as connection:
+            return connection.execute(delete(self.table).where(text("ctid").in_(old))).rowcount
+
+
+def chassis_cleaners(engine: Engine, inbox: Table, idempotency: Table) -> list[Cleaner]:
+    """The cleaners of the tables that every service has."""
+    return [
+        Cleaner(engine, inbox, "received_at", INBOX_DAYS),
+        Cleaner(engine, idempotency, "recorded_at", IDEMPOTENCY_DAYS),
+    ]

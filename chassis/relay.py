@@ -1,0 +1,288 @@
+"""The outbox relay: committed rows become confirmed messages, in order per aggregate, none lost.
+
+Runs in the sidecar's own thread, without eventlet. One transaction a round: take the service's
+advisory lock, claim the oldest rows, publish them with pipelined confirms, delete what the broker
+confirmed, commit. There is no lease to wait for: when a relay dies its connection closes, and the
+next one owns lock and rows at once; a frozen one is thrown out by the database after its
+``idle_in_transaction_session_timeout`` (5 s). A crash between confirm and commit publishes again
+under the same message id, which every inbox knows.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pika
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, exists, func, text, update
+from sqlalchemy import select as sql_select
+from sqlalchemy.exc import DBAPIError
+
+from chassis import metrics
+from chassis.link import UNCONFIRMED, BrokerLost, Link, Message
+from chassis.logs import get_logger
+
+POLL_SECONDS = 0.05
+# Below the database's idle-in-transaction limit of 5 s, so that the round can still delete and commit.
+CONFIRM_SECONDS = 4.0
+_MEASURE_SECONDS = 1.0
+_COUNT_AT_MOST = 10_000
+_RECONNECT_SECONDS = (0.1, 5.0)
+_RETRY_LIMIT_SECONDS = 60
+_log = get_logger()
+
+
+class Stop(Protocol):
+    """What the relay needs of a ``threading.Event``."""
+
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Round:
+    """What became of the rows of one round."""
+
+    confirmed: list[int]
+    failed: dict[int, str]
+    unconfirmed: int = 0
+
+
+class Relay:
+    """Publishes the outbox of one service.
+
+    ``owner`` names the service: of all relays with the same owner on one database only one publishes
+    at a time, which is what keeps the order of an aggregate's events. ``window`` is the number of rows
+    a round. ``port`` is where the service nudges after a commit (UDP, loopback); 0 means polling only.
+    """
+
+    def __init__(
+        self, engine: Engine, table: Table, amqp_url: str, owner: str, window: int = 500, port: int = 0
+    ) -> None:
+        self._engine = engine
+        self._table = table
+        self._amqp_url = amqp_url
+        self._owner = owner
+        self._port = port
+        self._claim = _claim_statement(table, window)
+        self._lock = sql_select(
+            func.pg_try_advisory_xact_lock(func.hashtextextended(f"wangge.relay.{owner}", 0))
+        )
+        self._measured = 0.0
+        self.connected = False
+
+    def run(self, stop: Stop) -> None:
+        """Relay until ``stop`` is set, through every outage of broker and database."""
+        pause = _RECONNECT_SECONDS[0]
+        with _NudgeSocket(self._port) as nudges:
+            while not stop.is_set():
+                try:
+                    with Link(self._amqp_url, name=f"{self._owner} relay") as link:
+                        self._set_connected(connected=True)
+                        pause = _RECONNECT_SECONDS[0]
+                        self._relay_until_lost(link, stop, nudges)
+                except (BrokerLost, DBAPIError) as error:
+                    _log.warning("relay interrupted", owner=self._owner, error=_brief(error), pause_seconds=pause)
+                    self._set_connected(connected=False)
+                    stop.wait(pause)
+                    pause = min(pause * 2, _RECONNECT_SECONDS[1])
+        self._set_connected(connected=False)
+
+    def relay_once(self, link: Link) -> int:
+        """One round; the number of rows that left the outbox or were put back with an error.
+
+        Zero means nothing to do, or another relay holds the lock. Raises BrokerLost when a confirm
+        did not come: what was confirmed until then is deleted all the same.
+        """
+        started = time.monotonic()
+        with self._engine.begin() as connection:
+            if not connection.execute(self._lock).scalar_one():
+                return 0
+            rows = connection.execute(self._claim).all()
+            if not rows:
+                return 0
+            outcome = _publish(link, rows)
+            self._settle(connection, outcome)
+        self._report(rows, outcome, time.monotonic() - started)
+        if outcome.unconfirmed:
+            raise BrokerLost(f"{outcome.unconfirmed} messages were not confirmed within {CONFIRM_SECONDS} s")
+        return len(outcome.confirmed) + len(outcome.failed)
+
+    def measure(self) -> None:
+        """Set the gauges of depth and age; at most once a second, and counting stops at ten thousand."""
+        if time.monotonic() - self._measured < _MEASURE_SECONDS:
+            return
+        self._measured = time.monotonic()
+        oldest = sql_select(self._table.c.created_at).order_by(self._table.c.id).limit(_COUNT_AT_MOST).subquery()
+        age = func.extract("epoch", func.clock_timestamp() - func.min(oldest.c.created_at))
+        with self._engine.begin() as connection:
+            depth, seconds = connection.execute(sql_select(func.count(), age).select_from(oldest)).one()
+        metrics.OUTBOX_DEPTH.set(depth)
+        metrics.OUTBOX_OLDEST_SECONDS.set(max(0.0, float(seconds or 0.0)))
+
+    def _relay_until_lost(self, link: Link, stop: Stop, nudges: socket.socket | None) -> None:
+        while not stop.is_set():
+            moved = self.relay_once(link)
+            self.measure()
+            if not moved:
+                _wait_for_nudge(nudges, stop)
+                link.step(0)
+
+    def _settle(self, connection: Connection, outcome: _Round) -> None:
+        table = self._table
+        if outcome.confirmed:
+            connection.execute(delete(table).where(table.c.id == func.any(outcome.confirmed)))
+        if outcome.failed:
+            connection.execute(_put_back(table), [
+                {"row": row, "error": error} for row, error in outcome.failed.items()
+            ])
+
+    def _report(self, rows: Sequence[Any], outcome: _Round, seconds: float) -> None:
+        confirmed = set(outcome.confirmed)
+        for exchange, number in Counter(row.exchange for row in rows if row.id in confirmed).items():
+            metrics.RELAY_PUBLISHED.labels(exchange).inc(number)
+        metrics.RELAY_BATCH_SECONDS.observe(seconds)
+        metrics.RELAY_BATCH_SIZE.observe(len(rows))
+        for row in rows:
+            if row.id not in outcome.failed:
+                continue
+            error = outcome.failed[row.id]
+            metrics.RELAY_FAILED.labels(error.split()[0]).inc()
+            _log.error(
+                "message kept in the outbox", message_id=row.message_id, exchange=row.exchange,
+                routing_key=row.routing_key, attempts=row.attempts + 1, error=error,
+            )
+
+    def _set_connected(self, *, connected: bool) -> None:
+        self.connected = connected
+        metrics.RELAY_CONNECTED.set(connected)
+
+
+def _claim_statement(table: Table, window: int) -> Any:
+    """The oldest rows that may go: not waiting for another try, and not behind a row of the same key that is."""
+    earlier = table.alias("earlier")
+    behind = exists().where(
+        earlier.c.order_key == table.c.order_key, earlier.c.id < table.c.id, earlier.c.not_before.is_not(None)
+    )
+    # (select clock_timestamp()) is evaluated once; the bare call is volatile and would be once a row.
+    now = sql_select(func.clock_timestamp()).scalar_subquery()
+    return (
+        sql_select(table)
+        .where((table.c.not_before.is_(None)) | (table.c.not_before <= now), ~behind)
+        .order_by(table.c.id)
+        .limit(window)
+        .with_for_update(skip_locked=True, of=table)
+    )
+
+
+def _put_back(table: Table) -> Any:
+    seconds = func.least(func.power(2, table.c.attempts), _RETRY_LIMIT_SECONDS)
+    return (
+        update(table)
+        .where(table.c.id == bindparam("row"))
+        .values(
+            attempts=table.c.attempts + 1,
+            last_error=bindparam("error"),
+            not_before=func.clock_timestamp() + seconds * text("interval '1 second'"),
+        )
+    )
+
+
+def _publish(link: Link, rows: Sequence[Any]) -> _Round:
+    """Publish in waves, one row of each order key a wave: a failed row holds back its own successors only."""
+    outcome = _Round(confirmed=[], failed={})
+    deadline = time.monotonic() + CONFIRM_SECONDS
+    held: set[str] = set()
+    for wave in _waves(rows):
+        sendable = [row for row in wave if row.order_key not in held]
+        left = deadline - time.monotonic()
+        if not sendable or left <= 0 or outcome.unconfirmed:
+            break
+        errors = _publish_wave(link, sendable, left)
+        for row, error in zip(sendable, errors, strict=True):
+            if error is None:
+                outcome.confirmed.append(row.id)
+                continue
+            held.add(row.order_key)
+            if error == UNCONFIRMED:
+                outcome.unconfirmed += 1
+            else:
+                outcome.failed[row.id] = error
+    return outcome
+
+
+def _publish_wave(link: Link, rows: Sequence[Any], seconds: float) -> list[str | None]:
+    try:
+        return link.publish_all([message_of(row) for row in rows], seconds)
+    except BrokerLost:
+        return [UNCONFIRMED] * len(rows)
+
+
+def _waves(rows: Iterable[Any]) -> list[list[Any]]:
+    depth: Counter[str] = Counter()
+    waves: list[list[Any]] = []
+    for row in rows:
+        level = depth[row.order_key]
+        depth[row.order_key] += 1
+        if level == len(waves):
+            waves.append([])
+        waves[level].append(row)
+    return waves
+
+
+def message_of(row: Any) -> Message:
+    """The AMQP message of an outbox row; a header ``correlation_id`` becomes the property of that name."""
+    headers = dict(row.headers or {})
+    correlation_id = headers.pop("correlation_id", None)
+    if row.traceparent:
+        headers["traceparent"] = row.traceparent
+    properties = pika.BasicProperties(
+        message_id=str(row.message_id),
+        content_type=row.content_type,
+        timestamp=int(row.created_at.timestamp()),
+        delivery_mode=pika.DeliveryMode.Persistent.value,
+        headers=headers or None,
+        correlation_id=correlation_id,
+    )
+    return Message(row.exchange, row.routing_key, bytes(row.body), properties, row.mandatory)
+
+
+class _NudgeSocket:
+    """The UDP socket on which the service says that it committed; None when no port is given."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> socket.socket | None:
+        if self._port:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+            self._socket.bind(("127.0.0.1", self._port))
+        return self._socket
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+
+def _wait_for_nudge(nudges: socket.socket | None, stop: Stop) -> None:
+    if nudges is None:
+        stop.wait(POLL_SECONDS)
+        return
+    readable, _, _ = select.select([nudges], [], [], POLL_SECONDS)
+    receive: Callable[[int], bytes] = nudges.recv
+    while readable:
+        try:
+            receive(16)
+        except BlockingIOError:
+            return
+
+
+def _brief(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -1,0 +1,164 @@
+"""How a nameko service process lives: waits for what it needs, serves, drains on SIGTERM.
+
+The service's entry module patches first, then calls this:
+
+    import eventlet
+    eventlet.monkey_patch()
+    …
+    run_service(DispatchService, settings, engine=engine, declare=lambda: topology.declare(…))
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import eventlet
+from nameko.containers import ServiceContainer
+from sqlalchemy import Engine
+
+from chassis import database
+from chassis.health import Check, HealthServer
+from chassis.link import BrokerLost
+from chassis.logs import get_logger
+from chassis.waiting import database_answers, wait_for
+
+DRAIN_SECONDS = 18.0
+# Room for the batch workers of @events beside those of RPC: a spawn that waits would hold up heartbeats.
+_SPARE_WORKERS = 10
+_log = get_logger()
+
+
+class ServiceSettings(Protocol):
+    """What the runner reads of a service's settings."""
+
+    @property
+    def amqp_url(self) -> str: ...
+    @property
+    def health_port(self) -> int: ...
+    @property
+    def rpc_workers(self) -> int: ...
+
+
+def nameko_config(settings: ServiceSettings) -> dict[str, Any]:
+    """The configuration nameko 2 and our extensions read."""
+    return {
+        "AMQP_URI": settings.amqp_url,
+        "RPC_WORKERS": settings.rpc_workers,
+        "max_workers": settings.rpc_workers + _SPARE_WORKERS,
+        "HEARTBEAT": 30,
+    }
+
+
+def run_service(
+    service_cls: type, settings: ServiceSettings, *, engine: Engine, declare: Callable[[], None],
+    drain_seconds: float = DRAIN_SECONDS,
+) -> None:
+    """Run the service until SIGTERM or SIGINT, then drain and exit 0 within ``drain_seconds``.
+
+    Broker and database may start later than this process; it waits for both. ``declare`` makes the
+    topology and is called once both are there. Exits 1 when the container dies of a defect, so that the
+    supervisor starts another. Raises TopologyMismatch when the broker holds something else.
+    """
+    database.check_wait_callback(expected=True)
+    # Our entrypoints log each failure once, with its fate; nameko would add tracebacks that may quote the message.
+    logging.getLogger("nameko.containers").setLevel(logging.CRITICAL)
+    with _termination() as terminated:
+        container = ServiceContainer(service_cls, nameko_config(settings))
+        life = _Life(container, engine)
+        health = HealthServer(settings.health_port, life.checks)
+        health.start()
+        try:
+            if life.prepare(declare, terminated):
+                _serve(container, life, terminated, drain_seconds)
+        finally:
+            health.stop()
+    engine.dispose()
+    _log.info("stopped", service=container.service_name)
+
+
+class _Life:
+    """What readiness is judged by."""
+
+    def __init__(self, container: Any, engine: Engine) -> None:
+        self._container = container
+        self._engine = engine
+        self.started = False
+        self.draining = False
+
+    def checks(self) -> list[Check]:
+        """Ready means: started, not draining, every consumer connected, the database answers."""
+        away = [type(each).__name__ for each in self._container.extensions if not getattr(each, "connected", True)]
+        return [
+            Check("serving", self.started and not self.draining),
+            Check("broker", self.started and not away, ", ".join(sorted(away))),
+            Check("database", database_answers(self._engine)),
+        ]
+
+    def prepare(self, declare: Callable[[], None], terminated: Callable[[], bool]) -> bool:
+        """Wait for database and broker, declare the topology; False when told to stop meanwhile."""
+        return wait_for("database", lambda: database_answers(self._engine), terminated, eventlet.sleep) and wait_for(
+            "broker", lambda: _declared(declare), terminated, eventlet.sleep
+        )
+
+
+def _declared(declare: Callable[[], None]) -> bool:
+    try:
+        declare()
+    except BrokerLost as lost:
+        _log.info("broker not reachable yet", error=str(lost))
+        return False
+    return True
+
+
+def _serve(container: Any, life: _Life, terminated: Callable[[], bool], drain_seconds: float) -> None:
+    container.start()
+    life.started = True
+    _log.info("started", service=container.service_name)
+    died = eventlet.spawn(container.wait)
+    while not terminated() and not died.dead:
+        eventlet.sleep(0.05)
+    if died.dead and not terminated():
+        _log.critical("container died", service=container.service_name)
+        died.wait()
+        sys.exit(1)
+    life.draining = True
+    _log.info("draining", service=container.service_name)
+    with eventlet.Timeout(drain_seconds, exception=False) as late:
+        container.stop()
+        return
+    _log.warning("drain cut short; unfinished messages return to their queues", after_seconds=late.seconds)
+    # Greenlets that would not end cannot be joined; the broker takes back what they held.
+    os._exit(0)
+
+
+@contextmanager
+def _termination() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or SIGINT has come.
+
+    A Python signal handler does not end eventlet's wait for I/O (PEP 475 resumes it), so the signal also
+    writes to a socket that the hub watches.
+    """
+    received: list[int] = []
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in previous:
+        signal.signal(number, lambda got, _frame: received.append(got))
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    watcher = eventlet.spawn(reader.recv, 1)
+    try:
+        yield lambda: bool(received)
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        watcher.kill()
+        reader.close()
+        writer.close()
