@@ -77,7 +77,7 @@ def _row(centre: dict[str, str], crew: Crew, number: int, sign: str, staff: Staf
     members = [f"{'lead' if place == 0 else 'member'}:{staff.hire()}" for place in range(crew.members)]
     return {
         "call_sign": sign,
-        "name_zh": f"{centre['name_zh']}{crew.title_zh}{numeral(number)}组",
+        "name_zh": f"{centre['name_zh']}{crew.title_zh.removesuffix('组')}{numeral(number)}组",
         "name_en": f"{centre['name_en']} {crew.title_en} {number}",
         "kind": crew.kind,
         "centre_code": centre["code"],

@@ -11,7 +11,7 @@ from services.registry.domain.codes import Level, code_refusals
 from services.registry.domain.errors import Refusal, broken
 from services.registry.domain.versions import Versioned
 
-NAME_LENGTH = 100
+NAME_ZH_LENGTH, NAME_EN_LENGTH = 64, 128
 
 
 class GridKind(StrEnum):
@@ -61,8 +61,8 @@ def _kind_refusals(facts: GridFacts) -> Iterator[Refusal]:
 
 
 def name_refusals(name_zh: str, name_en: str) -> Iterator[Refusal]:
-    """A Chinese name is needed, an English one is welcome; neither passes 100 characters."""
-    if not name_zh or len(name_zh) > NAME_LENGTH:
-        yield broken("name_length", "name_zh", f"a name has 1 to {NAME_LENGTH} characters")
-    if len(name_en) > NAME_LENGTH:
-        yield broken("name_length", "name_en", f"a name has at most {NAME_LENGTH} characters")
+    """A Chinese name is needed, an English one is welcome."""
+    if not 1 <= len(name_zh) <= NAME_ZH_LENGTH:
+        yield broken("name_length", "name_zh", f"a Chinese name has 1 to {NAME_ZH_LENGTH} characters", most=NAME_ZH_LENGTH)
+    if len(name_en) > NAME_EN_LENGTH:
+        yield broken("name_length", "name_en", f"an English name has at most {NAME_EN_LENGTH} characters", most=NAME_EN_LENGTH)

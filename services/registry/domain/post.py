@@ -85,9 +85,9 @@ def staffing_refusals(grid_code: str, posts: Iterable[PostFacts]) -> Iterator[Re
     roles = [post.role for post in posts]
     leads = roles.count(Role.GRID_LEAD)
     if leads != 1:
-        yield broken("staffing_1_3_n", "role", f"{grid_code} has {leads} grid leads, not one", missing="网格长 grid_lead" if not leads else "", count=leads)
+        yield broken("staffing_1_3_n", "role", f"{grid_code} has {leads} grid leads, not one", missing=f"网格长有 {leads} 名")
     for role, label in ((Role.FULL_TIME_WORKER, "专职网格员"), (Role.PART_TIME_WORKER, "兼职网格员")):
         if role not in roles:
-            yield broken("staffing_1_3_n", "role", f"{grid_code} has no {role}", missing=f"{label} {role}", count=0)
+            yield broken("staffing_1_3_n", "role", f"{grid_code} has no {role}", missing=f"缺{label}")
     if not POLICE.intersection(roles):
-        yield broken("staffing_1_3_n", "role", f"{grid_code} has no police post", missing="社区民警/网格辅警 police", count=0)
+        yield broken("staffing_1_3_n", "role", f"{grid_code} has no police post", missing="缺社区民警或网格辅警")
