@@ -22,7 +22,7 @@ def connect(instance: str) -> httpx.Client:
     return httpx.Client(base_url=found.url, headers={"authorization": f"Bearer {found.token}"}, timeout=60)
 
 
-def get(client: httpx.Client, path: str, **parameters: str) -> Any:  # noqa: ANN401 JSON
+def get(client: httpx.Client, path: str, **parameters: str) -> Any:
     """The JSON of one GET. Raises ApiError with the problem's words."""
     try:
         response = client.get(path, params=parameters)

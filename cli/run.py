@@ -15,11 +15,25 @@ SPEED = 60
 """Calls a minute of a day become calls a second: visible, while each call's own clocks run for real."""
 
 
-@click.command(epilog="Examples:\n\n  wangge run\n\n  wangge run --for 60        ends by itself after a minute\n\n  wangge run --load 20       a storm")
-@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), default=None, help="End after SECONDS. [default: Ctrl-C]")
+@click.command(
+    epilog="Examples:\n\n  wangge run\n\n  wangge run --for 60        ends by itself after a minute\n\n  wangge run --load 20       a storm"
+)
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="End after SECONDS. [default: Ctrl-C]",
+)
 @click.option("--load", type=click.FloatRange(1, 40), default=1, show_default=True, help="As in `wangge county day`.")
 @click.option("--seed", default=1, show_default=True, help="As in `wangge county day`.")
-@click.option("--speed", type=click.FloatRange(min=0, min_open=True), default=SPEED, show_default=True, help="Calls arrive this many times faster.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=SPEED,
+    show_default=True,
+    help="Calls arrive this many times faster.",
+)
 @click.option("--instance", default="default", show_default=True, help="Which local stack to use; it stays up.")
 def run(seconds: float | None, load: float, seed: int, speed: float, instance: str) -> None:
     """一键演示 / bring the stack up, make and import the demo county, play a day of calls live and show the board.
@@ -104,6 +118,6 @@ def _day(instance: str, load: float, seed: int) -> Path:
 
 def _wangge(*arguments: str) -> None:
     """Run another command of `wangge`, ending with its exit code when it fails."""
-    done = subprocess.run([sys.executable, "-m", "cli.main", *arguments], check=False)  # noqa: S603 our own command
+    done = subprocess.run([sys.executable, "-m", "cli.main", *arguments], check=False)
     if done.returncode:
         sys.exit(done.returncode)

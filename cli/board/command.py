@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
 
-@click.command(epilog="Examples:\n\n  wangge board\n\n  wangge board --for 30 | cat        plain lines, ended after 30 seconds")
+@click.command(
+    epilog="Examples:\n\n  wangge board\n\n  wangge board --for 30 | cat        plain lines, ended after 30 seconds"
+)
 @click.option("--instance", default="default", show_default=True, help="Which local stack to watch.")
-@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), default=None, help="End after SECONDS. [default: Ctrl-C]")
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="End after SECONDS. [default: Ctrl-C]",
+)
 def board(instance: str, seconds: float | None) -> None:
     """实时看板 / the open incidents with their running clocks and the 115 figures so far, once a second."""
     from cli.replay.play import until
@@ -36,25 +46,23 @@ def watch(instance: str, go_on: Callable[[], bool], *, every: float = 1.0, since
             time.sleep(every)
 
 
-def _screen():  # noqa: ANN202 a context manager of a function
-    from contextlib import contextmanager
-
-    @contextmanager
-    def lines():  # noqa: ANN202 as above
+@contextmanager
+def _screen() -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A function that shows one snapshot: on the whole terminal, or as lines where there is none."""
+    if not sys.stdout.isatty():
         from cli.board.view import plain
 
-        yield lambda snapshot: [print(line, flush=True) for line in plain(snapshot)]  # noqa: T201 the output of a command
+        yield lambda snapshot: click.echo("\n".join(plain(snapshot)))
+        return
+    from rich.console import Console
+    from rich.live import Live
 
-    @contextmanager
-    def live():  # noqa: ANN202 as above
-        from rich.console import Console
-        from rich.live import Live
+    from cli.board.view import TITLE, board
 
-        from cli.board.view import board as draw
+    console = Console()
+    with Live(console=console, screen=True, auto_refresh=False) as screen:
 
-        console = Console()
-        with Live(console=console, screen=True, auto_refresh=False) as screen:
-            title = "网格 · 县域警情联动"
-            yield lambda snapshot: screen.update(draw(snapshot, title=title, rows=max(5, console.height - 14)), refresh=True)
+        def show(snapshot: Mapping[str, Any]) -> None:
+            screen.update(board(snapshot, title=TITLE, rows=max(5, console.height - 14)), refresh=True)
 
-    return live() if sys.stdout.isatty() else lines()
+        yield show

@@ -15,6 +15,7 @@ STATES = {
     "received": "已接报", "pushed": "已推送", "assigned": "已下派", "en_route": "在途", "on_scene": "在场", "resolved": "已处置",
     "closed": "已办结", "archived": "已归档", "cancelled": "已取消", "merged": "已并案",
 }  # fmt: skip
+TITLE = "网格 · 县域警情联动"
 BAR = 20
 WARN = 0.8
 
@@ -26,7 +27,9 @@ def seconds_between(earlier: str, later: datetime) -> float:
 
 def running_clock(incident: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The clock that is due first among those not yet met, or None."""
-    clocks = [clock for clock in incident["clocks"] if clock["state"] in ("running", "breached") and not clock.get("met_at")]
+    clocks = [
+        clock for clock in incident["clocks"] if clock["state"] in ("running", "breached") and not clock.get("met_at")
+    ]
     return min(clocks, key=lambda clock: clock["due_at"], default=None)
 
 
@@ -47,7 +50,9 @@ def clock_text(clock: Mapping[str, Any] | None, now: datetime) -> Text:
 def board(snapshot: Mapping[str, Any], *, title: str, rows: int) -> RenderableType:
     """The whole board for one answer of `GET /v1/board`; at most `rows` incidents."""
     now = datetime.fromisoformat(snapshot["now"])
-    return Group(_heading(snapshot, title, now), _figures(snapshot["figures"]), _incidents(snapshot["open_incidents"], now, rows))
+    return Group(
+        _heading(snapshot, title, now), _figures(snapshot["figures"]), _incidents(snapshot["open_incidents"], now, rows)
+    )
 
 
 def plain(snapshot: Mapping[str, Any]) -> Iterable[str]:
@@ -64,7 +69,9 @@ def _heading(snapshot: Mapping[str, Any], title: str, now: datetime) -> Text:
 
 
 def _figures(figures: Mapping[str, Any]) -> Table:
-    table = Table(title="警情 115 · one minute to push, one to assign, five to be on scene", title_justify="left", expand=False)
+    table = Table(
+        title="警情 115 · one minute to push, one to assign, five to be on scene", title_justify="left", expand=False
+    )
     for column in ("阶段 stage", "件 count", "达标 within", "", "p50 s", "p90 s", "p99 s"):
         table.add_column(column, justify="left" if column in ("阶段 stage", "") else "right")
     for stage, zh in STAGES.items():
@@ -84,7 +91,11 @@ def _incidents(incidents: Iterable[Mapping[str, Any]], now: datetime, rows: int)
     for incident in everything[:rows]:
         reference = incident.get("reference") or {}
         drill = "【演练 DRILL】" if incident["exercise"] else ""
-        teams = [item for item in incident["assignments"] if item["state"] in ("assigned", "accepted", "en_route", "on_scene")]
+        teams = [
+            item
+            for item in incident["assignments"]
+            if item["state"] in ("assigned", "accepted", "en_route", "on_scene")
+        ]
         table.add_row(
             reference.get("number") or incident["incident_id"][:8], drill + (incident.get("category_zh") or incident["category"]),
             str(incident["priority"]), STATES.get(incident["state"], incident["state"]), incident["grid_code"] or "—",
@@ -104,4 +115,4 @@ def _share(row: Mapping[str, Any]) -> str:
 
 def _minutes(seconds: float) -> str:
     whole = int(seconds)
-    return f"{whole // 60:02d}:{whole % 60:02d}" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}"  # noqa: PLR2004 an hour
+    return f"{whole // 60:02d}:{whole % 60:02d}" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}"

@@ -33,7 +33,7 @@ class Speed(click.ParamType):
             speed = float(str(value))
         except ValueError:
             self.fail(f"{value!r} is neither `max` nor a number", param, ctx)
-        if not 0 < speed <= 100_000:  # noqa: PLR2004 a bound against typing errors
+        if not 0 < speed <= 100_000:
             self.fail("needs a number above 0 and up to 100000", param, ctx)
         return speed
 
@@ -41,11 +41,17 @@ class Speed(click.ParamType):
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--speed", type=Speed(), default="max", show_default=True, help="How fast the calls arrive; see below.")
-@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), default=None, help="With a speed: end after SECONDS.")
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="With a speed: end after SECONDS.",
+)
 @click.option("--timezone", default="Asia/Shanghai", show_default=True, help="The zone of the file's local times.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else, on standard output.")
 @click.option("--instance", default="default", show_default=True, help="Which local stack to play into.")
-def replay(file: Path, speed: float | None, seconds: float | None, timezone: str, as_json: bool, instance: str) -> None:  # noqa: FBT001, PLR0913 click
+def replay(file: Path, speed: float | None, seconds: float | None, timezone: str, as_json: bool, instance: str) -> None:  # noqa: FBT001 click
     """回放警情文件并报告 115 指标 / play a FILE of calls for service through the public API and report the 115 figures.
 
     The file has the shape of the open data set "Fire Department Calls for Service" (one row per unit sent). Teams are made from

@@ -94,7 +94,9 @@ def _teams(calls: Sequence[Call], fleet: str, centre_code: str) -> list[dict[str
     return [_team(unit, kind, points, fleet, centre_code) for unit, (kind, points) in sorted(seen.items())]
 
 
-def _team(unit: str, unit_type: str, points: Sequence[tuple[float, float]], fleet: str, centre_code: str) -> dict[str, Any]:
+def _team(
+    unit: str, unit_type: str, points: Sequence[tuple[float, float]], fleet: str, centre_code: str
+) -> dict[str, Any]:
     kind, skills = team_kind_of(unit_type)
     data = {"call_sign": call_sign(unit, fleet), "name_zh": unit, "name_en": f"{unit} ({unit_type.lower()})", "kind": kind,
             "centre_code": centre_code, "skills": skills, "capacity": 2, "members": [], "always_on": True}  # fmt: skip
@@ -127,18 +129,26 @@ class _CallSteps:
     def _unit(self, response: Response, due: datetime) -> Iterator[Step]:
         """The steps of one unit; returns (due, stamp) of its end, or None when the file does not say it."""
         if response.assigned is None:
-            self._plan.unsaid[self._call.number] = f"unit {response.unit} has no Dispatch stamp, so its other stamps belong to no assignment"
+            self._plan.unsaid[self._call.number] = (
+                f"unit {response.unit} has no Dispatch stamp, so its other stamps belong to no assignment"
+            )
             return None
         team = call_sign(response.unit, self._fleet)
         due = max(due, self._place(response.assigned))
         yield self._step("incident.assign", response.assigned, due, {"team": team}, unit=response.unit)
-        stages = (("assignment.depart", response.en_route), ("assignment.arrive", response.on_scene), ("assignment.clear", response.cleared))
+        stages = (
+            ("assignment.depart", response.en_route),
+            ("assignment.arrive", response.on_scene),
+            ("assignment.clear", response.cleared),
+        )
         for command, stamp in stages:
             if stamp:
                 due = max(due, self._place(stamp))
                 yield self._step(command, stamp, due, {}, unit=response.unit, team=team)
         if response.cleared is None:
-            self._plan.left_open[self._call.number] = f"unit {response.unit} has no Available stamp: not known to be free"
+            self._plan.left_open[self._call.number] = (
+                f"unit {response.unit} has no Available stamp: not known to be free"
+            )
             return None
         return due, response.cleared
 
@@ -161,7 +171,14 @@ class _CallSteps:
         return self._timeline.place(self._call, stamp)
 
     def _step(
-        self, command: str, stamp: datetime, due: datetime, data: Mapping[str, Any], *, unit: str = "", team: str | None = None
+        self,
+        command: str,
+        stamp: datetime,
+        due: datetime,
+        data: Mapping[str, Any],
+        *,
+        unit: str = "",
+        team: str | None = None,
     ) -> Step:
         line = {"command": command, "key": ":".join(filter(None, (self._reference, command, unit))), "incident": self._reference,
                 "occurred_at": self._place(stamp).isoformat().replace("+00:00", "Z"), "data": dict(data)}  # fmt: skip

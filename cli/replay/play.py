@@ -55,7 +55,9 @@ class Result:
 class Playback:
     """One replay of one file into one stack."""
 
-    def __init__(self, client: httpx.Client, file: Path, zone: ZoneInfo, *, speed: float | None, start: datetime) -> None:
+    def __init__(
+        self, client: httpx.Client, file: Path, zone: ZoneInfo, *, speed: float | None, start: datetime
+    ) -> None:
         calls = read_calls(file)
         if not calls:
             raise ApiError(f"{file}: there is no call in it")

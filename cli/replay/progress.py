@@ -24,7 +24,14 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = ("回放 replay", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "剩余 left", TimeRemainingColumn())
+    columns = (
+        "回放 replay",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        "剩余 left",
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("replay", total=total)
         yield lambda count: bars.advance(task, count)
@@ -37,6 +44,6 @@ def _lines(total: int) -> Callable[[int], None]:
         nonlocal done
         before, done = done, done + count
         if done * 10 // total > before * 10 // total:
-            print(f"回放 replay {done}/{total}", file=sys.stderr, flush=True)  # noqa: T201 progress of a command
+            print(f"回放 replay {done}/{total}", file=sys.stderr, flush=True)
 
     return advance

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-STAGES = {"push": ("推送", "push"), "assign": ("下派", "assign"), "arrive": ("到场", "arrive"), "total": ("全程", "total")}
+STAGES = {
+    "push": ("推送", "push"),
+    "assign": ("下派", "assign"),
+    "arrive": ("到场", "arrive"),
+    "total": ("全程", "total"),
+}
 FIGURES = ("count", "within", "p50", "p90", "p99")
 BAR = 24
 

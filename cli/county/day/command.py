@@ -12,15 +12,24 @@ DEMO_BOX = "-122.53,37.60,-122.35,37.84"
 """West, south, east, north of the demo county, degrees."""
 
 
-@click.command(epilog="Examples:\n\n  wangge county day --out day.csv\n\n  wangge county day --seed 7 --date 2026-03-01 --load 20 --out storm.csv")
-@click.option("--seed", default=1, show_default=True, help="Same seed, date, load and box: the same file, byte for byte.")
+@click.command(
+    epilog="Examples:\n\n  wangge county day --out day.csv\n\n  wangge county day --seed 7 --date 2026-03-01 --load 20 --out storm.csv"
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="Same seed, date, load and box: the same file, byte for byte."
+)
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day to write. [default: yesterday]")
 @click.option(
     "--load", type=click.FloatRange(1, 40), default=1, show_default=True,
     help="1 is an ordinary day; 20 adds a storm: four hours at 20 times the mean and one event reported by 300 callers in a minute.",
 )  # fmt: skip
 @click.option("--bbox", default=DEMO_BOX, show_default=True, metavar="W,S,E,N", help="Where the calls lie, degrees.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The file to write. [default: .run/day-DATE.csv]")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="The file to write. [default: .run/day-DATE.csv]",
+)
 def day(seed: int, day: datetime | None, load: float, bbox: str, out: Path | None) -> None:
     """写出一天的模拟警情 / write a synthetic day of calls, in the file shape that `wangge replay` plays.
 

@@ -141,7 +141,9 @@ class _Draw:
             arrived = rolling + self._seconds("travel", group)
             cleared = arrived + self._seconds("scene", group)
         en_route = None if self.chance.uniform() < missing["en_route"] else rolling
-        return Response("", unit_type, assigned, en_route, arrived, None if self.chance.uniform() < missing["cleared"] else cleared)
+        return Response(
+            "", unit_type, assigned, en_route, arrived, None if self.chance.uniform() < missing["cleared"] else cleared
+        )
 
     def _seconds(self, name: str, group: str) -> timedelta:
         """One interval, whole seconds, cut at the longest the fit saw."""

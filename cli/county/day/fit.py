@@ -67,7 +67,9 @@ def _hours(calls: Sequence[Call]) -> list[float]:
 def _shares(keys: Iterable[tuple[str, ...]]) -> list[list[Any]]:
     counts = collections.Counter(keys)
     total = sum(counts.values())
-    return [[*key, round(count / total, 6)] for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    return [
+        [*key, round(count / total, 6)] for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def _mixes(calls: Sequence[Call]) -> dict[str, list[list[Any]]]:
@@ -128,7 +130,12 @@ def _fit(values: Sequence[float]) -> dict[str, Any]:
         shape, _, scale = family.fit(positive, floc=0)
         distance = float(stats.kstest(positive, family.name, args=(shape, 0, scale)).statistic)
         if not best or distance < best["ks"]:
-            best = {"family": name, "shape": round(float(shape), 5), "scale": round(float(scale), 3), "ks": round(distance, 4)}
+            best = {
+                "family": name,
+                "shape": round(float(shape), 5),
+                "scale": round(float(scale), 3),
+                "ks": round(distance, 4),
+            }
     return {
         **best,
         "zeros": round(float((data == 0).mean()), 5),

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+LONG_AGO = datetime(1, 1, 1)  # noqa: DTZ001 local times, as everywhere in the file shape
+
 
 class Box(Protocol):
     """A bounding box that gives a point for a share of its width and height."""
@@ -23,7 +25,7 @@ class Unit:
     name: str
     lat: float
     lon: float
-    busy_until: datetime = datetime.min
+    busy_until: datetime = LONG_AGO
 
 
 class Fleet:
@@ -31,7 +33,10 @@ class Fleet:
 
     def __init__(self, counts: Mapping[str, int], box: Box, chance: np.random.Generator) -> None:
         self._units = {
-            kind: [Unit(f"{_letters(kind)}{number:02d}", *box.at(*chance.uniform(0.05, 0.95, 2))) for number in range(1, count + 1)]
+            kind: [
+                Unit(f"{_letters(kind)}{number:02d}", *box.at(*chance.uniform(0.05, 0.95, 2)))
+                for number in range(1, count + 1)
+            ]
             for kind, count in sorted(counts.items())
         }
 
