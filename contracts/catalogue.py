@@ -44,11 +44,12 @@ _TOLERANT: dict[str, Schema] = {name: tolerant(schema) for name, schema in EVENT
 def dump_data(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """`data` of an event as JSON values, checked strictly against its own schema. The producer's side.
 
-    UUIDs, aware datetimes and enums become text. Raises KeyError for a type without a schema and InvalidMessage for data that breaks it
+    UUIDs, aware datetimes and enums become text. Raises KeyError for a type without a schema and InvalidMessage for
+    data that breaks it
     or has a field the schema does not know: what is not in the contract does not leave the house.
     """
-    plain = {key: _plain(value) for key, value in data.items()}
-    _check(EVENTS[type_], plain)
+    plain = {key: plain(value) for key, value in data.items()}
+    check(EVENTS[type_], plain)
     return plain
 
 
@@ -57,7 +58,7 @@ def load_data(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises KeyError for a type without a schema, InvalidMessage for data that breaks it.
     """
-    return _check(_TOLERANT[type_], data)
+    return check(_TOLERANT[type_], data)
 
 
 def load_command(raw: Any) -> dict[str, Any]:
@@ -71,8 +72,10 @@ def load_command(raw: Any) -> dict[str, Any]:
     schema = COMMANDS.get(name) if isinstance(name, str) else None
     if schema is None:
         code, rule = ("missing_field", "required") if name is None else ("unknown_command", "one_of")
-        raise InvalidMessage(code, "command", rule, "command: there is no such command" if name else "command: the field must be present")
-    return _check(schema, raw)
+        raise InvalidMessage(
+            code, "command", rule, "command: there is no such command" if name else "command: the field must be present"
+        )
+    return check(schema, raw)
 
 
 def dump_command(command: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +84,8 @@ def dump_command(command: Mapping[str, Any]) -> dict[str, Any]:
     return dumped
 
 
-def _check(schema: Schema, raw: Mapping[str, Any]) -> dict[str, Any]:
+def check(schema: Schema, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """`raw` loaded by `schema`. Raises InvalidMessage naming the field and the rule."""
     try:
         loaded: dict[str, Any] = schema.load(raw)
     except ValidationError as error:
@@ -89,7 +93,8 @@ def _check(schema: Schema, raw: Mapping[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """`value` with UUIDs, aware datetimes and enums as text, at every depth: what any JSON writer takes."""
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, datetime):
@@ -97,7 +102,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return value

@@ -1,7 +1,9 @@
 """The envelope of every event: CloudEvents 1.0.2, structured JSON mode (``application/cloudevents+json``).
 
-Extensions, lower case and without separators as CloudEvents asks: ``recordedat`` (when we learnt it; ``time`` is when it happened),
-``sequence`` (version of the aggregate after this event), ``jurisdiction`` (grid code), ``correlationid``, ``causationid``, ``traceparent``.
+Extensions, lower case and without separators as CloudEvents asks: ``recordedat`` (when we learnt it; ``time`` is
+when it happened),
+``sequence`` (version of the aggregate after this event), ``jurisdiction`` (grid code), ``correlationid``,
+``causationid``, ``traceparent``.
 No personal data in any attribute and none in ``data``.
 """
 
@@ -130,17 +132,44 @@ class EnvelopeSchema(Message):
     """The same envelope for validation and documents; `load` above is the quick path."""
 
     specversion = Choice("CloudEvents version", [SPEC_VERSION], example=SPEC_VERSION)
-    id = Identifier("Unique per source: UUIDv7, the inbox drops a second one", example="0190a0c2-7e1a-7000-8000-000000000001")
+    id = Identifier(
+        "Unique per source: UUIDv7, the inbox drops a second one", example="0190a0c2-7e1a-7000-8000-000000000001"
+    )
     source = Text("Owner of the event as a URI reference", most=64, pattern=r"/[a-z][a-z0-9_]*", example="/dispatch")
-    type = Text("Versioned wire name", most=128, pattern=r"wangge(\.[a-z][a-z0-9_]*){3}\.v[1-9][0-9]*", example="wangge.dispatch.incident.pushed.v1")
+    type = Text(
+        "Versioned wire name",
+        most=128,
+        pattern=r"wangge(\.[a-z][a-z0-9_]*){3}\.v[1-9][0-9]*",
+        example="wangge.dispatch.incident.pushed.v1",
+    )
     subject = Text("Id or code of the aggregate", most=64, example="0190a0c2-7e1a-7000-8000-0000000000aa")
     time = Moment("When it happened, by the source's clock (occurred_at)", example="2026-01-02T03:04:05.000000Z")
     datacontenttype = Choice("Always JSON", ["application/json"], example="application/json")
     recordedat = Moment("When we learnt it (recorded_at)", example="2026-01-02T03:04:05.678901Z")
     sequence = Whole("Version of the aggregate after this event, +1 each", least=1, example=2)
-    jurisdiction = Text("Grid code; its prefix is the jurisdiction", most=17, pattern=r"[0-9]{2,17}", optional=True, example="99999900100100101")
-    correlationid = Text("Id of what started the chain, opaque", most=200, optional=True, example="0190a0c2-7e1a-7000-8000-0000000000cc")
-    causationid = Text("Id of the command or event that caused this one, opaque", most=200, optional=True, example="0190a0c2-7e1a-7000-8000-0000000000cd")
-    traceparent = Text("W3C trace context", most=55, optional=True, example="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-    dataschema = Text("Where the JSON Schema of data is", most=200, optional=True, example="urn:wangge:schema:wangge.dispatch.incident.pushed.v1")
+    jurisdiction = Text(
+        "Grid code; its prefix is the jurisdiction",
+        most=17,
+        pattern=r"[0-9]{2,17}",
+        optional=True,
+        example="99999900100100101",
+    )
+    correlationid = Text(
+        "Id of what started the chain, opaque", most=200, optional=True, example="0190a0c2-7e1a-7000-8000-0000000000cc"
+    )
+    causationid = Text(
+        "Id of the command or event that caused this one, opaque",
+        most=200,
+        optional=True,
+        example="0190a0c2-7e1a-7000-8000-0000000000cd",
+    )
+    traceparent = Text(
+        "W3C trace context", most=55, optional=True, example="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    )
+    dataschema = Text(
+        "Where the JSON Schema of data is",
+        most=200,
+        optional=True,
+        example="urn:wangge:schema:wangge.dispatch.incident.pushed.v1",
+    )
     data = Anything("The event's own fields; see the schema of its type", example={})

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 from marshmallow import Schema, fields
 
-# Anything PostgreSQL text cannot hold (NUL), a terminal would obey, or UTF-8 cannot carry (a lone surrogate). Tab and newlines are text.
+# Anything PostgreSQL text cannot hold (NUL), a terminal would obey, or UTF-8 cannot carry (a lone surrogate). Tab
+# and newlines are text.
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _EARLIEST, _LATEST = 1970, 2199
@@ -181,10 +182,7 @@ class Part(Described[Any], fields.Nested):
 class Many(Described[list[Any]], fields.List[Any]):
     """A list of at most `most` items of one kind."""
 
-    default_error_messages = {
-        "invalid": "type: must be a list",
-        "length": "length: must have {least} to {most} items",
-    }
+    default_error_messages = {"invalid": "type: must be a list", "length": "length: must have {least} to {most} items"}
 
     def __init__(self, item: fields.Field[Any], about: str, *, most: int, least: int = 0, **options: Any) -> None:
         self.least, self.most = least, most
@@ -203,15 +201,13 @@ class Anything(Described[Any]):
 class Message(Schema):
     """The base of every schema that crosses a border.
 
-    `rules` are JSON Schema keywords for what one field cannot say (``anyOf``, ``dependentRequired``); `contracts.json_schema`
+    `rules` are JSON Schema keywords for what one field cannot say (``anyOf``, ``dependentRequired``);
+    `contracts.json_schema`
     merges them into the generated schema, and the same rule is enforced by a ``validates_schema`` method.
     """
 
     rules: ClassVar[dict[str, Any]] = {}
-    error_messages = {
-        "unknown": "unknown_field: there is no such field",
-        "type": "type: must be an object",
-    }
+    error_messages = {"unknown": "unknown_field: there is no such field", "type": "type: must be an object"}
 
 
 def format_moment(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """Names on the wire: owners, exchanges, event types and the rule that ties them together.
 
-An event's type is its routing key: ``wangge.<owner>.<aggregate>.<past_tense>.v<n>``. One topic exchange per owner for events, one for
+An event's type is its routing key: ``wangge.<owner>.<aggregate>.<past_tense>.v<n>``. One topic exchange per owner
+for events, one for
 commands where an owner takes them over AMQP. Every event also lands in the one stream.
 """
 
@@ -15,7 +16,9 @@ DISPATCH_COMMANDS = f"{DISPATCH}.commands"
 CONTENT_TYPE_COMMAND = "application/json"
 CONTENT_TYPE_EVENT = "application/cloudevents+json"
 
-TYPE_RULE = re.compile(r"wangge\.(?P<owner>[a-z]+)\.(?P<aggregate>[a-z_]+)\.(?P<fact>[a-z_]+)\.v(?P<version>[1-9][0-9]*)")
+TYPE_RULE = re.compile(
+    r"wangge\.(?P<owner>[a-z]+)\.(?P<aggregate>[a-z_]+)\.(?P<fact>[a-z_]+)\.v(?P<version>[1-9][0-9]*)"
+)
 
 INCIDENT_FACTS = (
     "received", "pushed", "acknowledged", "assigned", "accepted", "refused", "offer_expired", "withdrawn", "departed", "arrived",

@@ -14,5 +14,10 @@ class Problem(Message):
     field = Text("Path of the field at fault", most=200, example="data.foo", optional=True, allow_none=True)
     rule = Text("Rule it broke", most=200, example="unknown_field", optional=True, allow_none=True)
     retryable = Flag("True when the same request may succeed later", example=False, optional=True)
-    instance = Text("This occurrence: the request id", most=200, example="urn:uuid:0190a0c2-7e1a-7000-8000-0000000000aa", optional=True)
+    instance = Text(
+        "This occurrence: the request id",
+        most=200,
+        example="urn:uuid:0190a0c2-7e1a-7000-8000-0000000000aa",
+        optional=True,
+    )
     errors = Anything("Every breach, at most 20", example=[], optional=True)

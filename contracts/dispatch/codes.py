@@ -1,24 +1,19 @@
-"""The closed lists of dispatch, with Chinese and English labels; the lists themselves are the json files beside this module.
+"""The closed lists of dispatch, with Chinese and English labels; the lists themselves are the json files beside this
+module.
 
-- `CATEGORIES`: what an incident is. ``apco`` is a code of APCO ANS 2.103.1 common incident types (as published in NENA EIDO-JSON);
-  ``gbt_30428`` the event class name of GB/T 30428; ``gbt_31000`` the event class number of GB/T 31000, where one exists.
+- `CATEGORIES`: what an incident is. ``apco`` is a code of APCO ANS 2.103.1 common incident types (as published in
+  NENA EIDO-JSON);
+  ``gbt_30428`` the event class name of GB/T 30428; ``gbt_31000`` the event class number of GB/T 31000, where one
+  exists.
 - `DISPOSITIONS`: APCO ANS 1.111.2-2018 common disposition codes, 01 to 45, labels shortened by us.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import orjson
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code with the words a user reads."""
-
-    code: str
-    zh: str
-    en: str
+from contracts import labels
+from contracts.labels import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +29,28 @@ class Category(Code):
     call_types: tuple[str, ...]
 
 
-def _json(name: str) -> bytes:
-    return files("contracts.dispatch").joinpath(name).read_bytes()
-
-
-@cache
-def _labels() -> dict[str, dict[str, Code]]:
-    lists = orjson.loads(_json("labels.json"))
-    return {name: {row["code"]: Code(**row) for row in rows} for name, rows in lists.items()}
-
-
 def _categories() -> dict[str, Category]:
-    rows = orjson.loads(_json("categories.json"))
-    return {row["code"]: Category(**{**row, "skills": tuple(row["skills"]), "call_types": tuple(row["call_types"])}) for row in rows}
+    rows = orjson.loads(labels.read("contracts.dispatch", "categories.json"))
+    return {
+        row["code"]: Category(**{**row, "skills": tuple(row["skills"]), "call_types": tuple(row["call_types"])})
+        for row in rows
+    }
 
+
+_LISTS = labels.load("contracts.dispatch")
 
 CATEGORIES: dict[str, Category] = _categories()
-KINDS = _labels()["kinds"]
-SOURCES = _labels()["sources"]
-TEAM_KINDS = _labels()["team_kinds"]
-SKILLS = _labels()["skills"]
-OUTCOMES = _labels()["outcomes"]
-DISPOSITIONS = _labels()["dispositions"]
-STATES = _labels()["states"]
-ASSIGNMENT_STATES = _labels()["assignment_states"]
-CENTRE_KINDS = _labels()["centre_kinds"]
-GRID_LEVELS = _labels()["grid_levels"]
-GRID_KINDS = _labels()["grid_kinds"]
-POST_ROLES = _labels()["post_roles"]
-CONTACT_PURPOSES = _labels()["contact_purposes"]
-STAGES = _labels()["stages"]
-REASONS = _labels()["pick_reasons"]
+KINDS = _LISTS["kinds"]
+SOURCES = _LISTS["sources"]
+TEAM_KINDS = _LISTS["team_kinds"]
+SKILLS = _LISTS["skills"]
+OUTCOMES = _LISTS["outcomes"]
+DISPOSITIONS = _LISTS["dispositions"]
+STATES = _LISTS["states"]
+ASSIGNMENT_STATES = _LISTS["assignment_states"]
+CONTACT_PURPOSES = _LISTS["contact_purposes"]
+STAGES = _LISTS["stages"]
+REASONS = _LISTS["pick_reasons"]
 PRIORITIES = (1, 2, 3)
 
 _BY_CALL_TYPE = {call_type: category.code for category in CATEGORIES.values() for call_type in category.call_types}

@@ -34,14 +34,20 @@ class Nothing(Message):
 
 
 class Note(Message):
+    """A remark."""
+
     note = words("A remark for the record; no personal data", "现场已控制", optional=True)
 
 
 class OptionalReason(Message):
+    """A reason, if one was given."""
+
     reason = words("Why, in words, for the record; no personal data", "信息已核实", optional=True)
 
 
 class Reason(Message):
+    """A reason in words."""
+
     reason = words("Why, in words, for the record; no personal data", "报警人确认无需处置")
 
 
@@ -76,6 +82,8 @@ class Caller(Message):
 
 
 class CreateIncident(Message):
+    """Take in an incident."""
+
     reference = Part(parts.Reference, "Number in the system it came from", optional=True)
     source = parts.source()
     category = parts.category()
@@ -85,16 +93,22 @@ class CreateIncident(Message):
     location = Part(Location, "Where", optional=True)
     caller = Part(Caller, "Who called; sealed at once", optional=True)
     exercise = parts.exercise(load_default=False)
-    on_likely_duplicate = Choice("What to do when open incidents look alike", ["report", "refuse"], example="report", load_default="report")
+    on_likely_duplicate = Choice(
+        "What to do when open incidents look alike", ["report", "refuse"], example="report", load_default="report"
+    )
     push = Flag("Push to the responsible centre in the same transaction", example=True, load_default=False)
 
 
 class PushIncident(Message):
+    """Put it on a centre's desk: the responsible one, or the one named."""
+
     centre_code = parts.centre_code(optional=True)
     note = words("A remark for the record; no personal data", "转街道中心", optional=True)
 
 
 class AssignTeam(Message):
+    """Offer it to a team: the one named, or the first of the recommendation."""
+
     team = team_ref(optional=True)
     auto = Flag("True: take the first of the recommendation", example=True, optional=True)
     note = words("A remark for the record; no personal data", "优先", optional=True)
@@ -108,22 +122,32 @@ class AssignTeam(Message):
 
 
 class ResolveIncident(Note):
+    """What needed doing on the scene is done."""
+
     outcome = Choice("Outcome code", codes.OUTCOMES, example="settled")
 
 
 class FeedBack(Note):
+    """Tell the result."""
+
     disposition = Choice("Disposition, APCO ANS 1.111.2", codes.DISPOSITIONS, example="18")
 
 
 class MergeIncident(Message):
+    """Say that it is a duplicate of another one."""
+
     into = incident_ref("The incident it is a duplicate of")
 
 
 class HandOver(Reason):
+    """Pass the matter to another service."""
+
     to = Choice("Who takes it further", ["mediation"], example="mediation")
 
 
 class CorrectStamp(Message):
+    """Correct a time; the first one is kept beside it."""
+
     stage = Choice("Stage whose stamp is wrong", STAMPED_STAGES, example="arrived")
     occurred_at = parts.moment("When it really happened")
     why = words("Why, in words", "车载终端时钟偏差")
@@ -131,10 +155,14 @@ class CorrectStamp(Message):
 
 
 class ReadContact(Message):
+    """Read the caller's contact details, on the record."""
+
     purpose = Choice("What the contact is needed for", codes.CONTACT_PURPOSES, example="call_back")
 
 
 class AddNote(Message):
+    """Add a note to the record."""
+
     note = words("The note; no personal data", "已联系物业", most=2000)
 
 
@@ -191,6 +219,8 @@ def _capacity(**options: Any) -> Whole:
 
 
 class CreateTeam(Message):
+    """Set up a team."""
+
     call_sign = parts.call_sign()
     name_zh = _name("Name in Chinese", "演示急救一组")
     name_en = _name("Name in English", "Demo medical team 1", optional=True)
@@ -228,6 +258,8 @@ class ChangeTeam(Message):
 
 
 class SetShifts(Message):
+    """Replace the shift list of a team."""
+
     shifts = Many(Part(Shift, "One stretch of duty"), "The whole list; it replaces the one before", most=400)
 
 
@@ -285,7 +317,9 @@ class AssignmentAddress(CommandEnvelope):
             if "incident" in data or "team" in data:
                 raise ValidationError("one_of: give either assignment, or incident and team", "assignment")
         elif "incident" not in data:
-            raise ValidationError("required: give assignment, or incident and team", "incident" if "team" in data else "assignment")
+            raise ValidationError(
+                "required: give assignment, or incident and team", "incident" if "team" in data else "assignment"
+            )
         elif "team" not in data:
             raise ValidationError("required: needed beside incident", "team")
 
@@ -310,7 +344,13 @@ def _schema(name: str, data: type[Message]) -> type[Message]:
     part = Part(data, about) if _needs_data(data) else Part(data, about, load_default=dict)
     command = Choice("The command", [name], example=name)
     title = "".join(word.title() for word in name.replace(".", "_").split("_"))
-    members: dict[str, Any] = {"command": command, **address, "data": part, "__doc__": data.__doc__ or about, "__module__": __name__}
+    members: dict[str, Any] = {
+        "command": command,
+        **address,
+        "data": part,
+        "__doc__": data.__doc__ or about,
+        "__module__": __name__,
+    }
     return type(title, (base,), members)
 
 

@@ -1,12 +1,15 @@
 """Facts that dispatch tells: ``wangge.dispatch.incident.*.v1`` and ``wangge.dispatch.team.*.v1``.
 
-Thin by rule: ids and codes, never a person, never free text, never where an incident is beyond its grid code (the envelope's
-``jurisdiction``). When it happened is the envelope's ``time``. Free text (notes, reasons in words) is read over RPC by those who may.
+Thin by rule: ids and codes, never a person, never free text, never where an incident is beyond its grid code (the
+envelope's
+``jurisdiction``). When it happened is the envelope's ``time``. Free text (notes, reasons in words) is read over RPC
+by those who may.
 """
 
 from contracts.dispatch import codes, parts
 from contracts.fields import Choice, Flag, Identifier, Many, Measure, Message, Part, Text, Whole
 from contracts.names import INCIDENT_FACTS, incident_event, team_event
+from contracts.registry import codes as registry_codes
 
 HOLDER_KINDS = ("centre", "team", "grid")
 
@@ -17,10 +20,22 @@ class IncidentEvent(Message):
     incident_id = parts.incident_id()
     state = Choice("State of the incident after this event", codes.STATES, example="pushed")
     exercise = parts.exercise()
-    backfill = Flag("True when the incident was reported long after it happened: judged, but wakes nobody", example=False)
-    chain = Text("Head of the timeline's hash chain after this event, hex SHA-256", most=64, pattern=r"[0-9a-f]{64}", example="0" * 64)
+    backfill = Flag(
+        "True when the incident was reported long after it happened: judged, but wakes nobody", example=False
+    )
+    chain = Text(
+        "Head of the timeline's hash chain after this event, hex SHA-256",
+        most=64,
+        pattern=r"[0-9a-f]{64}",
+        example="0" * 64,
+    )
     by = Text("Who did it: an opaque subject id, or a service", most=128, example="dev")
-    flags = Many(parts.slug("Flag code", "location_unresolved"), "What is odd about the stamp or the incident", most=16, optional=True)
+    flags = Many(
+        parts.slug("Flag code", "location_unresolved"),
+        "What is odd about the stamp or the incident",
+        most=16,
+        optional=True,
+    )
 
 
 class AssignmentEvent(IncidentEvent):
@@ -67,7 +82,12 @@ class IncidentPushed(IncidentEvent):
 
     centre_code = parts.centre_code()
     generation = Whole("Which push, from 1", least=1, example=1, optional=True)
-    skipped = Many(Part(SkippedCentre, "A centre the push went past"), "Centres skipped on the way up, nearest first", most=32, optional=True)
+    skipped = Many(
+        Part(SkippedCentre, "A centre the push went past"),
+        "Centres skipped on the way up, nearest first",
+        most=32,
+        optional=True,
+    )
 
 
 class IncidentAcknowledged(IncidentEvent):
@@ -170,10 +190,14 @@ class IncidentHandedOver(IncidentEvent):
 class IncidentEscalated(IncidentEvent):
     """One level further up the grid tree answers for it now."""
 
-    from_code = Text("Centre or grid code before; null when nobody held it", most=64, example="C-999999001001", allow_none=True)
+    from_code = Text(
+        "Centre or grid code before; null when nobody held it", most=64, example="C-999999001001", allow_none=True
+    )
     to_code = Text("Centre or grid code now", most=64, example="C-999999001")
-    level = Choice("Level it has reached", codes.GRID_LEVELS, example="town")
-    stage = Choice("Stage whose clock ran out; null when a person asked", codes.STAGES, example="assign", allow_none=True)
+    level = Choice("Level it has reached", registry_codes.GRID_LEVELS, example="town")
+    stage = Choice(
+        "Stage whose clock ran out; null when a person asked", codes.STAGES, example="assign", allow_none=True
+    )
     reason = parts.slug("Reason code", "breach")
 
 
@@ -184,7 +208,15 @@ class ClockWarned(ClockEvent):
 class ClockBreached(ClockEvent):
     """The target was missed."""
 
-    late_by_seconds = Measure("Lateness, where the stage was met late", least=0, most=1e9, unit="s", example=12.5, optional=True, allow_none=True)
+    late_by_seconds = Measure(
+        "Lateness, where the stage was met late",
+        least=0,
+        most=1e9,
+        unit="s",
+        example=12.5,
+        optional=True,
+        allow_none=True,
+    )
 
 
 class BreachWithdrawn(IncidentEvent):
@@ -245,9 +277,12 @@ class TeamMoved(Message):
 
 
 _INCIDENT: tuple[type[Message], ...] = (
-    IncidentReceived, IncidentPushed, IncidentAcknowledged, TeamAssigned, AssignmentAccepted, AssignmentRefused, OfferExpired,
-    AssignmentWithdrawn, TeamDeparted, TeamArrived, TeamCleared, IncidentResolved, IncidentFedBack, IncidentClosed, IncidentArchived,
-    IncidentCancelled, IncidentReopened, IncidentMerged, IncidentUnmerged, IncidentHandedOver, IncidentEscalated, ClockWarned,
+    IncidentReceived, IncidentPushed, IncidentAcknowledged, TeamAssigned, AssignmentAccepted, AssignmentRefused,
+    OfferExpired,
+    AssignmentWithdrawn, TeamDeparted, TeamArrived, TeamCleared, IncidentResolved, IncidentFedBack, IncidentClosed,
+    IncidentArchived,
+    IncidentCancelled, IncidentReopened, IncidentMerged, IncidentUnmerged, IncidentHandedOver, IncidentEscalated,
+    ClockWarned,
     ClockBreached, BreachWithdrawn, StampCorrected, ContactRead, NoteAdded,
 )  # fmt: skip
 

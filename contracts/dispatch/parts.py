@@ -3,11 +3,10 @@
 from typing import Any
 
 from contracts.dispatch import codes
-from contracts.fields import Choice, Flag, Identifier, Measure, Message, Moment, Text, Whole
+from contracts.fields import Choice, Flag, Identifier, Message, Text, Whole
+from contracts.places import Point, centre_code, grid_code, latitude, longitude, moment, version
 
 UUID_EXAMPLE = "0190a0c2-7e1a-7000-8000-0000000000aa"
-MICRO_GRID = "99999900100100101"
-CENTRE = "C-999999001"
 
 
 def incident_id(**options: Any) -> Identifier:
@@ -15,19 +14,13 @@ def incident_id(**options: Any) -> Identifier:
 
 
 def assignment_id(**options: Any) -> Identifier:
-    return Identifier("The assignment: one team on one incident", example="0190a0c2-7e1a-7000-8000-0000000000bb", **options)
+    return Identifier(
+        "The assignment: one team on one incident", example="0190a0c2-7e1a-7000-8000-0000000000bb", **options
+    )
 
 
 def team_id(**options: Any) -> Identifier:
     return Identifier("The team", example="0190a0c2-7e1a-7000-8000-0000000000cc", **options)
-
-
-def centre_code(**options: Any) -> Text:
-    return Text("The centre's code", most=64, example=CENTRE, **options)
-
-
-def grid_code(**options: Any) -> Text:
-    return Text("Code of a division, grid or micro-grid: a prefix is a jurisdiction", most=17, pattern=r"[0-9]{2,17}", example=MICRO_GRID, **options)
 
 
 def category(**options: Any) -> Choice:
@@ -62,22 +55,6 @@ def call_sign(**options: Any) -> Text:
     return Text("Call sign, unique in the county", most=32, pattern=r"[^\s/]+( [^\s/]+)*", example="E39", **options)
 
 
-def latitude(**options: Any) -> Measure:
-    return Measure("Latitude, WGS 84", least=-90, most=90, unit="degree", example=29.0801, **options)
-
-
-def longitude(**options: Any) -> Measure:
-    return Measure("Longitude, WGS 84", least=-180, most=180, unit="degree", example=119.6474, **options)
-
-
-def moment(about: str, **options: Any) -> Moment:
-    return Moment(f"{about} (RFC 3339, with offset)", example="2026-01-02T03:04:05.678901Z", **options)
-
-
-def version(**options: Any) -> Whole:
-    return Whole("Version of the aggregate, +1 with each change", least=1, example=3, **options)
-
-
 def exercise(**options: Any) -> Flag:
     return Flag("True for a drill: visible everywhere, left out of figures", example=False, **options)
 
@@ -97,8 +74,8 @@ class Reference(Message):
     number = Text("Its number there", most=64, pattern=r"[A-Za-z0-9._-]+", example="2026010200017")
 
 
-class Point(Message):
-    """A place on the ground."""
-
-    lat = latitude()
-    lon = longitude()
+__all__ = [
+    "UUID_EXAMPLE", "Point", "Reference", "alarm_level", "assignment_id", "call_sign", "category", "centre_code", "exercise",
+    "grid_code", "incident_id", "kind", "latitude", "longitude", "moment", "priority", "skill", "slug", "source", "stage",
+    "team_id", "team_kind", "version",
+]  # fmt: skip

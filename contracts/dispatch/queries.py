@@ -1,12 +1,14 @@
 """What dispatch answers: views of incidents, teams and clocks, recommendations and command answers.
 
-Views are dumped by the service and read tolerantly by the gateway (see `contracts.catalogue`); figures are in `contracts.dispatch.reports`.
+Views are dumped by the service and read tolerantly by the gateway (see `contracts.catalogue`); figures are in
+`contracts.dispatch.reports`.
 """
 
 from contracts.dispatch import codes, parts
 from contracts.dispatch.events import HOLDER_KINDS
 from contracts.fields import Anything, Choice, Flag, Identifier, Many, Measure, Message, Part, Text, Whole
 from contracts.problem import Problem
+from contracts.registry import codes as registry_codes
 
 CLOCK_STATES = ("running", "met", "breached", "stopped")
 
@@ -58,7 +60,9 @@ class Breach(Message):
     due_at = parts.moment("When it was due")
     recorded_at = parts.moment("When the breach was written")
     target_seconds = Measure("Target", least=0, most=1e9, unit="s", example=60)
-    late_by_seconds = Measure("Lateness; null while not met", least=0, most=1e9, unit="s", example=12.5, allow_none=True)
+    late_by_seconds = Measure(
+        "Lateness; null while not met", least=0, most=1e9, unit="s", example=12.5, allow_none=True
+    )
     category = parts.category(optional=True)
     priority = parts.priority(optional=True)
     jurisdiction = parts.grid_code(allow_none=True, optional=True)
@@ -117,14 +121,25 @@ class Incident(Message):
     address = Text("Address in words", most=200, example="示例路1号", allow_none=True, optional=True)
     has_contact = Flag("True when sealed contact details exist", example=True, optional=True)
     centre_code = parts.centre_code(allow_none=True)
-    level = Choice("Level it has been escalated to", codes.GRID_LEVELS, example="community", allow_none=True, optional=True)
+    level = Choice(
+        "Level it has been escalated to",
+        registry_codes.GRID_LEVELS,
+        example="community",
+        allow_none=True,
+        optional=True,
+    )
     policy = Text("SLA policy", most=64, example="115")
     policy_version = Whole("Its version", least=1, example=1)
     exercise = parts.exercise()
     backfill = Flag("True when reported long after it happened", example=False)
     flags = Many(parts.slug("Flag code", "location_unresolved"), "What is odd about it", most=16)
     merged_into = Identifier("The incident it stands under", example=parts.UUID_EXAMPLE, allow_none=True, optional=True)
-    duplicates = Many(Identifier("An incident that stands under it", example=parts.UUID_EXAMPLE), "Duplicates", most=1000, optional=True)
+    duplicates = Many(
+        Identifier("An incident that stands under it", example=parts.UUID_EXAMPLE),
+        "Duplicates",
+        most=1000,
+        optional=True,
+    )
     outcome = Choice("Outcome", codes.OUTCOMES, example="settled", allow_none=True, optional=True)
     disposition = Choice("Disposition", codes.DISPOSITIONS, example="18", allow_none=True, optional=True)
     stamps = Anything("Stage name to stamp", example={})
@@ -181,10 +196,12 @@ class Recommendation(Message):
     centre_code = parts.centre_code(allow_none=True)
     skills = Many(parts.skill(), "Skills asked for", most=32)
     candidates = Many(Part(Candidate, "A team"), "Picked by rank, then the rest", most=10_000)
-    shortfall = parts.slug("Why nobody can be sent; null when somebody can", "no_candidates", allow_none=True, optional=True)
+    shortfall = parts.slug(
+        "Why nobody can be sent; null when somebody can", "no_candidates", allow_none=True, optional=True
+    )
 
 
-class Member(Message):
+class TeamMember(Message):
     """One place in a crew."""
 
     role = parts.slug("Role in the team", "lead")
@@ -193,7 +210,7 @@ class Member(Message):
     absent = Flag("True while the stand-in serves", example=False, optional=True)
 
 
-class Shift(Message):
+class TeamShift(Message):
     """One stretch of duty."""
 
     starts_at = parts.moment("From")
@@ -219,14 +236,14 @@ class Team(Message):
     centre_code = parts.centre_code()
     skills = Many(parts.skill(), "Skills", most=32)
     capacity = Whole("Incidents at once", least=1, most=20, example=1)
-    members = Many(Part(Member, "One place in the crew"), "The crew", most=64)
+    members = Many(Part(TeamMember, "One place in the crew"), "The crew", most=64)
     base = Part(parts.Point, "Where it stands by", allow_none=True, optional=True)
     position = Part(Position, "Where it last was", allow_none=True, optional=True)
     always_on = Flag("True when no shift list limits it", example=True)
     in_service = Flag("False when it takes no assignments", example=True)
     on_shift = Flag("True when it is on shift now", example=True, optional=True)
     available = Flag("True when it could take an incident now", example=True, optional=True)
-    shifts = Many(Part(Shift, "One stretch of duty"), "Shifts", most=400, optional=True)
+    shifts = Many(Part(TeamShift, "One stretch of duty"), "Shifts", most=400, optional=True)
     open_assignments = Many(parts.assignment_id(), "Assignments it is on", most=100, optional=True)
 
 
@@ -252,7 +269,9 @@ class CommandResult(Message):
     assignment_id = parts.assignment_id(optional=True, allow_none=True)
     version = parts.version(optional=True)
     state = Text("State after it", most=32, example="pushed", optional=True)
-    likely_duplicates = Many(Part(Duplicate, "A likely duplicate"), "Open incidents that look the same", most=50, optional=True)
+    likely_duplicates = Many(
+        Part(Duplicate, "A likely duplicate"), "Open incidents that look the same", most=50, optional=True
+    )
     flags = Many(parts.slug("Flag code", "location_unresolved"), "What is odd about the stamp", most=16, optional=True)
     contact = Part(Contact, "Answer of incident.read_contact", optional=True, allow_none=True)
     incident = Part(Incident, "The whole view, with view: true", optional=True)

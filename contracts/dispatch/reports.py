@@ -1,8 +1,9 @@
 """Figures and the live board: the 115 report, breaches, policies, centres, and what the stream says between events."""
 
-from contracts.dispatch import codes, parts
+from contracts.dispatch import parts
 from contracts.dispatch.queries import Breach, Incident
 from contracts.fields import Anything, Choice, Flag, Many, Measure, Message, Part, Text, Whole
+from contracts.registry import codes as registry_codes
 
 GROUPINGS = ("total", "community", "town", "grid", "category", "priority", "centre", "team", "hour")
 EXERCISE_FILTERS = ("exclude", "include", "only")
@@ -13,8 +14,12 @@ class Interval(Message):
 
     count = Whole("Incidents with both ends", least=0, example=1800)
     within = Whole("Of these, within the target of their own policy version", least=0, example=1500)
-    compliance = Measure("within / count; null when count is 0", least=0, most=1, example=0.833, allow_none=True, optional=True)
-    target_seconds = Measure("Target, when one only", least=0, most=1e9, unit="s", example=60, allow_none=True, optional=True)
+    compliance = Measure(
+        "within / count; null when count is 0", least=0, most=1, example=0.833, allow_none=True, optional=True
+    )
+    target_seconds = Measure(
+        "Target, when one only", least=0, most=1e9, unit="s", example=60, allow_none=True, optional=True
+    )
     p50 = Measure("Median", least=-1e9, most=1e9, unit="s", example=58, allow_none=True)
     p90 = Measure("90th percentile", least=-1e9, most=1e9, unit="s", example=134, allow_none=True)
     p95 = Measure("95th percentile", least=-1e9, most=1e9, unit="s", example=180, allow_none=True, optional=True)
@@ -56,13 +61,13 @@ class Breaches(Message):
     next_cursor = Text("Where the next page starts; null on the last", most=200, example="MDE5MGEwYzI", allow_none=True)
 
 
-class Centre(Message):
+class DeskCentre(Message):
     """A centre as dispatch knows it."""
 
     code = parts.centre_code()
     name_zh = Text("Name in Chinese", most=64, example="演示街道社会治理中心")
     name_en = Text("Name in English", most=128, example="Demo street centre", allow_none=True, optional=True)
-    kind = Choice("Kind of centre", codes.CENTRE_KINDS, example="street_centre")
+    kind = Choice("Kind of centre", registry_codes.CENTRE_KINDS, example="street_centre")
     grid_code = parts.grid_code()
     lat = parts.latitude(allow_none=True, optional=True)
     lon = parts.longitude(allow_none=True, optional=True)
@@ -70,10 +75,10 @@ class Centre(Message):
     open_incidents = Whole("Open incidents on its desk", least=0, example=3, optional=True)
 
 
-class Centres(Message):
+class DeskCentres(Message):
     """The answer of list_centres."""
 
-    centres = Many(Part(Centre, "A centre"), "By code", most=10_000)
+    centres = Many(Part(DeskCentre, "A centre"), "By code", most=10_000)
 
 
 class Policy(Message):
@@ -82,7 +87,9 @@ class Policy(Message):
     policy = Text("Its name", most=64, example="115")
     version = Whole("Its version", least=1, example=1)
     valid_from = parts.moment("In force from")
-    content = Anything("Targets, warn shares and stamp rules", example={"targets": {"push": 60}}, attribute="rules", data_key="rules")
+    content = Anything(
+        "Targets, warn shares and stamp rules", example={"targets": {"push": 60}}, attribute="rules", data_key="rules"
+    )
 
 
 class Policies(Message):
