@@ -28,7 +28,7 @@ AfterCommit = Callable[[], None]
 
 RELAY_PORT = "wangge.relay_port"
 _AFTER_COMMIT = "wangge.after_commit"
-_CLASHES = frozenset({"40001", "40P01"})
+CLASHES = frozenset({"40001", "40P01"})
 # Connection failures, too many connections or no disk, shut-down, a read-only stand-by, and the time-outs set below.
 _AWAY = re.compile(r"08...|53...|57P0[1-3]|57014|55P03|25P0[34]|25006")
 # A queue's rows live for milliseconds: without this dead rows pile up until the claim reads thousands of them.
@@ -118,6 +118,10 @@ def create_engine(
         "lock_timeout": lock_timeout_ms,
         # A frozen process must not hold its rows: the server ends its session.
         "idle_in_transaction_session_timeout": idle_in_transaction_timeout_ms,
+        # The server too must notice a vanished host, or its locks stay for two hours.
+        "tcp_keepalives_idle": 5,
+        "tcp_keepalives_interval": 2,
+        "tcp_keepalives_count": 3,
         "timezone": "UTC",
     }
     engine = sa.create_engine(
@@ -202,11 +206,11 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
             return _once(engine, work)
         except exc.SQLAlchemyError as error:
             sqlstate = sqlstate_of(error)
-            if sqlstate in _CLASHES and attempt < attempts:
+            if sqlstate in CLASHES and attempt < attempts:
                 metrics.TRANSACTION_RETRIES.labels(sqlstate).inc()
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (jitter, not a secret)
                 continue
-            if sqlstate in _CLASHES or is_away(error):
+            if sqlstate in CLASHES or is_away(error):
                 metrics.DATABASE_UNAVAILABLE.inc()
                 _log.warning("database unavailable", sqlstate=sqlstate, error=str(error))
                 raise Unavailable("the database is away or busy") from error
