@@ -33,7 +33,10 @@ def board(instance: str, seconds: float | None) -> None:
 
 
 def watch(instance: str, go_on: Callable[[], bool], *, every: float = 1.0, since: str | None = None) -> None:
-    """Show the board while `go_on()`; figures of incidents received from `since` (RFC 3339) on. Trouble is shown, never fatal."""
+    """Show the board while `go_on()`, with figures of what was received from `since` (RFC 3339) on.
+
+    Trouble is shown, never fatal.
+    """
     from cli.api import ApiError, connect, get
 
     parameters = {"from": since} if since else {}

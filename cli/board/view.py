@@ -12,9 +12,17 @@ from rich.text import Text
 
 STAGES = {"push": "推送", "assign": "下派", "arrive": "到场", "total": "全程"}
 STATES = {
-    "received": "已接报", "pushed": "已推送", "assigned": "已下派", "en_route": "在途", "on_scene": "在场", "resolved": "已处置",
-    "closed": "已办结", "archived": "已归档", "cancelled": "已取消", "merged": "已并案",
-}  # fmt: skip
+    "received": "已接报",
+    "pushed": "已推送",
+    "assigned": "已下派",
+    "en_route": "在途",
+    "on_scene": "在场",
+    "resolved": "已处置",
+    "closed": "已办结",
+    "archived": "已归档",
+    "cancelled": "已取消",
+    "merged": "已并案",
+}
 TITLE = "网格 · 县域警情联动"
 BAR = 20
 WARN = 0.8
@@ -97,10 +105,14 @@ def _incidents(incidents: Iterable[Mapping[str, Any]], now: datetime, rows: int)
             if item["state"] in ("assigned", "accepted", "en_route", "on_scene")
         ]
         table.add_row(
-            reference.get("number") or incident["incident_id"][:8], drill + (incident.get("category_zh") or incident["category"]),
-            str(incident["priority"]), STATES.get(incident["state"], incident["state"]), incident["grid_code"] or "—",
-            str(len(teams)), clock_text(running_clock(incident), now),
-        )  # fmt: skip
+            reference.get("number") or incident["incident_id"][:8],
+            drill + (incident.get("category_zh") or incident["category"]),
+            str(incident["priority"]),
+            STATES.get(incident["state"], incident["state"]),
+            incident["grid_code"] or "—",
+            str(len(teams)),
+            clock_text(running_clock(incident), now),
+        )
     return table
 
 

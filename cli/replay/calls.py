@@ -1,7 +1,7 @@
 """Read a calls-for-service file: one row per unit sent, the call's columns repeated on each of its rows.
 
-The shape is that of the open data set "Fire Department Calls for Service" (DataSF, Public Domain Dedication and License);
-any export of it reads. Times are local, without a zone, in the form `01/02/2017 03:04:05 PM`.
+The shape is that of the open data set "Fire Department Calls for Service" (DataSF, Public Domain Dedication and
+License); any export of it reads. Times are local, without a zone, in the form `01/02/2017 03:04:05 PM`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,21 @@ from pathlib import Path
 STAMP = re.compile(r"^(\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d):(\d\d) ([AP])M$")
 POINT = re.compile(r"^\((-?\d+(?:\.\d+)?), ?(-?\d+(?:\.\d+)?)\)$")
 COLUMNS = (
-    "Call Number", "Unit ID", "Call Type", "Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm", "On Scene DtTm",
-    "Available DtTm", "Call Final Disposition", "Priority", "Number of Alarms", "Unit Type", "Location",
-)  # fmt: skip
+    "Call Number",
+    "Unit ID",
+    "Call Type",
+    "Received DtTm",
+    "Entry DtTm",
+    "Dispatch DtTm",
+    "Response DtTm",
+    "On Scene DtTm",
+    "Available DtTm",
+    "Call Final Disposition",
+    "Priority",
+    "Number of Alarms",
+    "Unit Type",
+    "Location",
+)
 
 
 class InvalidCallsError(Exception):
@@ -106,10 +118,15 @@ def _call(row: Mapping[str, str]) -> Call:
     if not row["Call Number"] or received is None:
         raise ValueError("Call Number and Received DtTm are required")
     return Call(
-        number=row["Call Number"], call_type=row["Call Type"], priority=row["Priority"], alarms=int(row["Number of Alarms"] or 1),
-        disposition=row["Call Final Disposition"], received=received, pushed=parse_stamp(row["Entry DtTm"]),
+        number=row["Call Number"],
+        call_type=row["Call Type"],
+        priority=row["Priority"],
+        alarms=int(row["Number of Alarms"] or 1),
+        disposition=row["Call Final Disposition"],
+        received=received,
+        pushed=parse_stamp(row["Entry DtTm"]),
         location=parse_point(row["Location"]),
-    )  # fmt: skip
+    )
 
 
 def _merge(known: Call, again: Call) -> None:
@@ -123,6 +140,10 @@ def _response(row: Mapping[str, str]) -> Response:
     if not row["Unit ID"]:
         raise ValueError("Unit ID is required")
     return Response(
-        unit=row["Unit ID"], unit_type=row["Unit Type"], assigned=parse_stamp(row["Dispatch DtTm"]),
-        en_route=parse_stamp(row["Response DtTm"]), on_scene=parse_stamp(row["On Scene DtTm"]), cleared=parse_stamp(row["Available DtTm"]),
-    )  # fmt: skip
+        unit=row["Unit ID"],
+        unit_type=row["Unit Type"],
+        assigned=parse_stamp(row["Dispatch DtTm"]),
+        en_route=parse_stamp(row["Response DtTm"]),
+        on_scene=parse_stamp(row["On Scene DtTm"]),
+        cleared=parse_stamp(row["Available DtTm"]),
+    )

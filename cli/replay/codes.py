@@ -27,10 +27,19 @@ PRIORITIES = {"E": 1, "3": 1, "C": 2, "D": 2, "2": 2}
 """The file's priorities: E and 3 are life-threatening emergencies, 2 is not; A, B and 1 are the lowest."""
 
 DISPOSITIONS = {
-    "Fire": "27", "Code 2 Transport": "45", "Code 3 Transport": "45", "Medical Examiner": "39", "No Merit": "02", "Cancelled": "32",
-    "Unable to Locate": "14", "Gone on Arrival": "14", "SFPD": "15", "CHP": "15", "Patient Declined Transport": "42",
+    "Fire": "27",
+    "Code 2 Transport": "45",
+    "Code 3 Transport": "45",
+    "Medical Examiner": "39",
+    "No Merit": "02",
+    "Cancelled": "32",
+    "Unable to Locate": "14",
+    "Gone on Arrival": "14",
+    "SFPD": "15",
+    "CHP": "15",
+    "Patient Declined Transport": "42",
     "Against Medical Advice": "42",
-}  # fmt: skip
+}
 """Final dispositions as codes of APCO ANS 1.111.2; any other is 30, information."""
 
 TEAM_KINDS = {

@@ -54,10 +54,10 @@ class Speed(click.ParamType):
 def replay(file: Path, speed: float | None, seconds: float | None, timezone: str, as_json: bool, instance: str) -> None:  # noqa: FBT001 click
     """回放警情文件并报告 115 指标 / play a FILE of calls for service through the public API and report the 115 figures.
 
-    The file has the shape of the open data set "Fire Department Calls for Service" (one row per unit sent). Teams are made from
-    its units. At `--speed max` the stamps stay where they are, in the past: they are judged and reported like any other and wake
-    nobody. At `--speed N` the first call happens now, calls arrive N times faster, and each call then lives its own
-    seconds, so that the clocks of the service run for real.
+    The file has the shape of the open data set "Fire Department Calls for Service" (one row per unit sent). Teams are
+    made from its units. At `--speed max` the stamps stay where they are, in the past: they are judged and reported
+    like any other and wake nobody. At `--speed N` the first call happens now, calls arrive N times faster, and each
+    call then lives its own seconds, so that the clocks of the service run for real.
 
     A second replay of the same file at `max` changes nothing: the same keys are given the same answers.
     """

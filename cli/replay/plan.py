@@ -1,13 +1,13 @@
 """Turn calls into the lines of a feed: what happened, in an order in which it can have happened.
 
-A line's `occurred_at` is the file's own stamp, untouched. Only the order of sending is mended: where a file's stamps run
-backwards, a stage is sent after the one it needs, and the service flags the stamp.
+A line's `occurred_at` is the file's own stamp, untouched. Only the order of sending is mended: where a file's stamps
+run backwards, a stage is sent after the one it needs, and the service flags the stamp.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,17 @@ from zoneinfo import ZoneInfo
 from cli.replay.calls import Call, Response
 from cli.replay.codes import category_of, disposition_of, priority_of, team_kind_of
 
-STAGES = ("incident.create", "incident.push", "incident.assign", "assignment.depart", "assignment.arrive", "assignment.clear",
-          "incident.resolve", "incident.feedback", "incident.close")  # fmt: skip
+STAGES = (
+    "incident.create",
+    "incident.push",
+    "incident.assign",
+    "assignment.depart",
+    "assignment.arrive",
+    "assignment.clear",
+    "incident.resolve",
+    "incident.feedback",
+    "incident.close",
+)
 RANK = {name: rank for rank, name in enumerate(STAGES)}
 
 
@@ -47,15 +56,15 @@ class Plan:
 
 
 def file_id(path: Path) -> str:
-    """Twelve hexadecimal digits of the file's SHA-256: the same file is the same source, so its calls are known again."""
+    """Twelve hexadecimal digits of the file's SHA-256: the same file is the same source, its calls are known again."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 class Timeline:
     """Places the file's local times on the real time line, past (`speed` None) or shifted to start now.
 
-    A file carries local times without a zone, so one offset holds for the whole file: elapsed seconds stay what the file says.
-    At a speed, calls arrive that many times faster; within a call every second stays a second, because a clock of
+    A file carries local times without a zone, so one offset holds for the whole file: elapsed seconds stay what the
+    file says. At a speed, calls arrive that many times faster; within a call every second stays a second, because a clock of
     60 s can only be tested by 60 s.
     """
 
@@ -71,7 +80,7 @@ class Timeline:
 
 
 def make_plan(calls: Sequence[Call], timeline: Timeline, *, system: str, fleet: str, centre_code: str) -> Plan:
-    """The plan of `calls`; `system` names their references, `fleet` their teams, `centre_code` the desk the teams belong to."""
+    """The plan of `calls`; `system` names their references, `fleet` their teams, `centre_code` the teams' desk."""
     plan = Plan(system, _teams(calls, fleet, centre_code), [])
     for call in calls:
         plan.steps.extend(_CallSteps(call, timeline, plan, fleet).steps())
@@ -98,8 +107,17 @@ def _team(
     unit: str, unit_type: str, points: Sequence[tuple[float, float]], fleet: str, centre_code: str
 ) -> dict[str, Any]:
     kind, skills = team_kind_of(unit_type)
-    data = {"call_sign": call_sign(unit, fleet), "name_zh": unit, "name_en": f"{unit} ({unit_type.lower()})", "kind": kind,
-            "centre_code": centre_code, "skills": skills, "capacity": 2, "members": [], "always_on": True}  # fmt: skip
+    data = {
+        "call_sign": call_sign(unit, fleet),
+        "name_zh": unit,
+        "name_en": f"{unit} ({unit_type.lower()})",
+        "kind": kind,
+        "centre_code": centre_code,
+        "skills": skills,
+        "capacity": 2,
+        "members": [],
+        "always_on": True,
+    }
     if points:
         lats, lons = zip(*points, strict=True)
         data["base"] = {"lat": round(sum(lats) / len(lats), 6), "lon": round(sum(lons) / len(lons), 6)}
@@ -122,11 +140,13 @@ class _CallSteps:
             return
         due = max(due, self._place(call.pushed))
         yield self._step("incident.push", call.pushed, due, {})
-        ends = [end for end in [(yield from self._unit(response, due)) for response in call.responses] if end]
-        if len(ends) == len(call.responses):
-            yield from self._closing(*max(ends))
+        ends = []
+        for response in call.responses:
+            ends.append((yield from self._unit(response, due)))
+        if all(ends):
+            yield from self._closing(*max(end for end in ends if end))
 
-    def _unit(self, response: Response, due: datetime) -> Iterator[Step]:
+    def _unit(self, response: Response, due: datetime) -> Generator[Step, None, tuple[datetime, datetime] | None]:
         """The steps of one unit; returns (due, stamp) of its end, or None when the file does not say it."""
         if response.assigned is None:
             self._plan.unsaid[self._call.number] = (
@@ -160,9 +180,12 @@ class _CallSteps:
     def _draft(self) -> Mapping[str, Any]:
         call = self._call
         draft: dict[str, Any] = {
-            "reference": {"system": self._plan.system, "number": call.number}, "source": "hotline",
-            "category": category_of(call.call_type), "priority": priority_of(call.priority), "alarm_level": call.alarms,
-        }  # fmt: skip
+            "reference": {"system": self._plan.system, "number": call.number},
+            "source": "hotline",
+            "category": category_of(call.call_type),
+            "priority": priority_of(call.priority),
+            "alarm_level": call.alarms,
+        }
         if call.location:
             draft["location"] = {"lat": call.location[0], "lon": call.location[1]}
         return draft
@@ -180,8 +203,13 @@ class _CallSteps:
         unit: str = "",
         team: str | None = None,
     ) -> Step:
-        line = {"command": command, "key": ":".join(filter(None, (self._reference, command, unit))), "incident": self._reference,
-                "occurred_at": self._place(stamp).isoformat().replace("+00:00", "Z"), "data": dict(data)}  # fmt: skip
+        line = {
+            "command": command,
+            "key": ":".join(filter(None, (self._reference, command, unit))),
+            "incident": self._reference,
+            "occurred_at": self._place(stamp).isoformat().replace("+00:00", "Z"),
+            "data": dict(data),
+        }
         if team:
             line["team"] = team
         return Step(due, line)

@@ -38,7 +38,10 @@ class Result:
         """What a person should know beside the figures."""
         tally = self.tally
         lines = tally.accepted + len(tally.refused)
-        yield f"{lines} 条 lines in {self.seconds:.1f} s: {tally.accepted} 接受 accepted, {len(tally.refused)} 拒绝 refused, {tally.replayed} 已知 known before, {tally.retried} 重试 retries"
+        yield (
+            f"{lines} 条 lines in {self.seconds:.1f} s: {tally.accepted} 接受 accepted, {len(tally.refused)} 拒绝 refused, "
+            f"{tally.replayed} 已知 known before, {tally.retried} 重试 retries"
+        )
         if self.unsent:
             yield f"{self.unsent} 条未到时间 lines were not due yet when the replay ended"
         for line, problem in tally.refused[:20]:

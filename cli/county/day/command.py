@@ -13,16 +13,21 @@ DEMO_BOX = "-122.53,37.60,-122.35,37.84"
 
 
 @click.command(
-    epilog="Examples:\n\n  wangge county day --out day.csv\n\n  wangge county day --seed 7 --date 2026-03-01 --load 20 --out storm.csv"
+    epilog="Examples:\n\n  wangge county day --out day.csv\n\n"
+    "  wangge county day --seed 7 --date 2026-03-01 --load 20 --out storm.csv"
 )
 @click.option(
     "--seed", default=1, show_default=True, help="Same seed, date, load and box: the same file, byte for byte."
 )
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day to write. [default: yesterday]")
 @click.option(
-    "--load", type=click.FloatRange(1, 40), default=1, show_default=True,
-    help="1 is an ordinary day; 20 adds a storm: four hours at 20 times the mean and one event reported by 300 callers in a minute.",
-)  # fmt: skip
+    "--load",
+    type=click.FloatRange(1, 40),
+    default=1,
+    show_default=True,
+    help="1 is an ordinary day; 20 adds a storm: four hours at 20 times the mean and one event that 300 callers "
+    "report within a minute.",
+)
 @click.option("--bbox", default=DEMO_BOX, show_default=True, metavar="W,S,E,N", help="Where the calls lie, degrees.")
 @click.option(
     "--out",
@@ -33,8 +38,8 @@ DEMO_BOX = "-122.53,37.60,-122.35,37.84"
 def day(seed: int, day: datetime | None, load: float, bbox: str, out: Path | None) -> None:
     """写出一天的模拟警情 / write a synthetic day of calls, in the file shape that `wangge replay` plays.
 
-    Arrivals by hour, call types, the units sent and every interval are drawn from distributions fitted to four real days
-    (parameters: cli/county/day/parameters.json, method: cli/county/day/fit.py). Nobody in it is real.
+    Arrivals by hour, call types, the units sent and every interval are drawn from distributions fitted to four real
+    days (parameters: cli/county/day/parameters.json, method: cli/county/day/fit.py). Nobody in it is real.
     """
     from cli.county.day.draw import draw_day
     from cli.county.day.write import write_calls

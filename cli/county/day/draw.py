@@ -1,4 +1,4 @@
-"""Draw a day of calls from the fitted parameters: arrivals, storms and bursts, what is called, who is sent, every interval."""
+"""Draw a day of calls from the fitted parameters: arrivals, storms and bursts, who is sent, every interval."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def parameters() -> Mapping[str, Any]:
 
 
 def draw_day(day: date, *, seed: int, load: float, box: Box) -> list[Call]:
-    """The calls of one day, ordered by reception. `load` above 1 adds a storm of that many times the mean. Same arguments, same day."""
+    """The calls of one day, ordered by reception; the same arguments give the same day.
+
+    `load` above 1 adds a storm of that many times the mean.
+    """
     chance = np.random.default_rng(np.random.SeedSequence([seed, day.toordinal(), round(load * 100)]))
     fleet = Fleet(parameters()["fleet"], box, chance)
     moments = _arrivals(chance, load)
@@ -70,7 +73,7 @@ def _arrivals(chance: np.random.Generator, load: float) -> list[float]:
         hour * 3600 + float(offset)
         for hour, rate in enumerate(rates)
         for offset in chance.uniform(0, 3600, chance.poisson(rate))
-    )  # fmt: skip
+    )
 
 
 def _bursts(chance: np.random.Generator, load: float) -> Iterator[tuple[float, int]]:

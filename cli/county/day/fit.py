@@ -4,8 +4,8 @@ Method, so that anyone can repeat it (`wangge county fit FILE`):
 
 * arrivals: share of calls by hour of day, smoothed by a circular [1, 2, 1] kernel, and the mean number of calls a day;
 * what is called: share of each (call type, priority) pair, and for each call type the shares of the unit mixes sent;
-* intervals, in seconds: the share of exact zeros, then for the rest the best of log-normal, gamma and Weibull by
-  maximum likelihood (location fixed at 0, chosen by the Kolmogorov-Smirnov distance, which is kept beside the parameters);
+* intervals, in seconds: the share of exact zeros, then for the rest the best of log-normal, gamma and Weibull
+  by maximum likelihood (location fixed at 0, chosen by the Kolmogorov-Smirnov distance, kept beside the parameters);
 * stamps that are missing: the share of unit rows without each stamp;
 * places: a histogram of 24 x 24 cells over the file's bounding box, so that it can be laid over any other box.
 
@@ -38,7 +38,7 @@ def group_of(call_type: str) -> str:
 
 
 def fit_file(path: Path) -> dict[str, Any]:
-    """The parameters of `path`; raises `InvalidCallsError` (from `read_calls`) when the file has not the documented shape."""
+    """The parameters of `path`; raises InvalidCallsError when the file has not the documented shape."""
     calls = read_calls(path)
     return {
         "fitted_to": {"calls": len(calls), "unit_rows": sum(len(call.responses) for call in calls)},
@@ -108,7 +108,7 @@ def _intervals(calls: Sequence[Call]) -> dict[str, dict[str, Any]]:
 
 
 def _unit_intervals(call: Call, response: Response) -> Mapping[str, float]:
-    """Seconds of one unit: behind the first unit sent, to wheels rolling, to the scene, on the scene, or until stood down."""
+    """Seconds of one unit: behind the first one sent, to wheels rolling, to the scene, on it, or until stood down."""
     first = call.first_assigned
     pairs = {
         "stagger": (first, response.assigned if response.assigned != first else None),

@@ -29,7 +29,10 @@ class Unit:
 
 
 class Fleet:
-    """Stations are drawn once; the nearest free unit goes, and when all are out the one that is free first goes from its call."""
+    """Stations are drawn once; the nearest free unit goes.
+
+    When all are out, the one that is free first goes straight from its call.
+    """
 
     def __init__(self, counts: Mapping[str, int], box: Box, chance: np.random.Generator) -> None:
         self._units = {
