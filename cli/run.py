@@ -15,9 +15,17 @@ SPEED = 60
 """Calls a minute of a day become calls a second: visible, while each call's own clocks run for real."""
 
 
-@click.command(
-    epilog="Examples:\n\n  wangge run\n\n  wangge run --for 60        ends by itself after a minute\n\n  wangge run --load 20       a storm"
-)
+EPILOG = """Examples:
+
+  wangge run
+
+  wangge run --for 60        ends by itself after a minute
+
+  wangge run --load 20       a storm
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.option(
     "--for",
     "seconds",

@@ -36,12 +36,13 @@ class Step:
     """One line to send: `due` orders and paces the sending, `line` is sent as it is."""
 
     due: datetime
+    reference: str
     line: dict[str, Any]
 
     @property
     def order(self) -> tuple[datetime, str, int]:
         """Time first; within the same second an incident's own stages keep their order."""
-        return self.due, self.line["incident"], RANK[self.line["command"]]
+        return self.due, self.reference, RANK[self.line["command"]]
 
 
 @dataclass(slots=True)
@@ -64,8 +65,8 @@ class Timeline:
     """Places the file's local times on the real time line, past (`speed` None) or shifted to start now.
 
     A file carries local times without a zone, so one offset holds for the whole file: elapsed seconds stay what the
-    file says. At a speed, calls arrive that many times faster; within a call every second stays a second, because a clock of
-    60 s can only be tested by 60 s.
+    file says. At a speed, calls arrive that many times faster; within a call every second stays a second, because a
+    clock of 60 s can only be tested by 60 s.
     """
 
     def __init__(self, first: datetime, zone: ZoneInfo, *, speed: float | None, start: datetime) -> None:
@@ -121,7 +122,7 @@ def _team(
     if points:
         lats, lons = zip(*points, strict=True)
         data["base"] = {"lat": round(sum(lats) / len(lats), 6), "lon": round(sum(lons) / len(lons), 6)}
-    return {"command": "team.create", "key": f"{fleet}:team:{unit}", "data": data}
+    return {"command": "team.create", "key": f"units-{fleet}:{unit}", "data": data}
 
 
 class _CallSteps:
@@ -140,13 +141,17 @@ class _CallSteps:
             return
         due = max(due, self._place(call.pushed))
         yield self._step("incident.push", call.pushed, due, {})
-        ends = []
-        for response in call.responses:
-            ends.append((yield from self._unit(response, due)))
-        if all(ends):
-            yield from self._closing(*max(end for end in ends if end))
+        ends: list[tuple[datetime, datetime]] = []
+        for row, response in enumerate(call.responses):
+            again = sum(earlier.unit == response.unit for earlier in call.responses[:row])
+            end = yield from self._unit(response, due, f"{response.unit}#{again + 1}" if again else response.unit)
+            ends += [end] if end else []
+        if len(ends) == len(call.responses):
+            yield from self._closing(*max(ends))
 
-    def _unit(self, response: Response, due: datetime) -> Generator[Step, None, tuple[datetime, datetime] | None]:
+    def _unit(
+        self, response: Response, due: datetime, name: str
+    ) -> Generator[Step, None, tuple[datetime, datetime] | None]:
         """The steps of one unit; returns (due, stamp) of its end, or None when the file does not say it."""
         if response.assigned is None:
             self._plan.unsaid[self._call.number] = (
@@ -155,7 +160,7 @@ class _CallSteps:
             return None
         team = call_sign(response.unit, self._fleet)
         due = max(due, self._place(response.assigned))
-        yield self._step("incident.assign", response.assigned, due, {"team": team}, unit=response.unit)
+        yield self._step("incident.assign", response.assigned, due, {"team": team}, unit=name)
         stages = (
             ("assignment.depart", response.en_route),
             ("assignment.arrive", response.on_scene),
@@ -164,7 +169,7 @@ class _CallSteps:
         for command, stamp in stages:
             if stamp:
                 due = max(due, self._place(stamp))
-                yield self._step(command, stamp, due, {}, unit=response.unit, team=team)
+                yield self._step(command, stamp, due, {}, unit=name, team=team)
         if response.cleared is None:
             self._plan.left_open[self._call.number] = (
                 f"unit {response.unit} has no Available stamp: not known to be free"
@@ -203,13 +208,14 @@ class _CallSteps:
         unit: str = "",
         team: str | None = None,
     ) -> Step:
-        line = {
+        line: dict[str, Any] = {
             "command": command,
             "key": ":".join(filter(None, (self._reference, command, unit))),
-            "incident": self._reference,
             "occurred_at": self._place(stamp).isoformat().replace("+00:00", "Z"),
             "data": dict(data),
         }
+        if command != "incident.create":
+            line["incident"] = self._reference
         if team:
             line["team"] = team
-        return Step(due, line)
+        return Step(due, self._reference, line)

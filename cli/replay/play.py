@@ -39,8 +39,8 @@ class Result:
         tally = self.tally
         lines = tally.accepted + len(tally.refused)
         yield (
-            f"{lines} 条 lines in {self.seconds:.1f} s: {tally.accepted} 接受 accepted, {len(tally.refused)} 拒绝 refused, "
-            f"{tally.replayed} 已知 known before, {tally.retried} 重试 retries"
+            f"{lines} 条 lines in {self.seconds:.1f} s: {tally.accepted} 接受 accepted, "
+            f"{len(tally.refused)} 拒绝 refused, {tally.replayed} 已知 known before, {tally.retried} 重试 retries"
         )
         if self.unsent:
             yield f"{self.unsent} 条未到时间 lines were not due yet when the replay ended"
@@ -69,7 +69,7 @@ class Playback:
         system = f"calls-{fleet}" if speed is None else f"calls-{fleet}-{start:%y%m%d%H%M%S}"
         start += timedelta(seconds=3)
         timeline = Timeline(min(call.received for call in calls), zone, speed=speed, start=start)
-        self.plan = make_plan(calls, timeline, system=system, fleet=f"units-{fleet}", centre_code=county_centre(client))
+        self.plan = make_plan(calls, timeline, system=system, fleet=fleet, centre_code=county_centre(client))
 
     def run(self, go_on: Callable[[], bool] = lambda: True, *, quiet: bool = False) -> Result:
         """Play; a live play ends early when `go_on` says so. Raises FeedBrokenError when the stack stays away."""
