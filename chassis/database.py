@@ -70,6 +70,8 @@ def chassis_tables(metadata: sa.MetaData) -> ChassisTables:
         sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("not_before", moment),
         sa.Column("last_error", sa.Text),
+        # Few rows, ever: what holds back later messages of the same order key.
+        sa.Index("ix_outbox_held_back", "order_key", "id", postgresql_where=sa.text("not_before IS NOT NULL")),
     )
     inbox = sa.Table(
         "inbox",
