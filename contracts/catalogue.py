@@ -45,8 +45,7 @@ def dump_data(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """`data` of an event as JSON values, checked strictly against its own schema. The producer's side.
 
     UUIDs, aware datetimes and enums become text. Raises KeyError for a type without a schema and InvalidMessage for
-    data that breaks it
-    or has a field the schema does not know: what is not in the contract does not leave the house.
+    data that breaks it or has a field the schema does not know: what is not in the contract does not leave the house.
     """
     plain = {key: plain(value) for key, value in data.items()}
     check(EVENTS[type_], plain)

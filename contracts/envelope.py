@@ -1,10 +1,8 @@
 """The envelope of every event: CloudEvents 1.0.2, structured JSON mode (``application/cloudevents+json``).
 
-Extensions, lower case and without separators as CloudEvents asks: ``recordedat`` (when we learnt it; ``time`` is
-when it happened),
-``sequence`` (version of the aggregate after this event), ``jurisdiction`` (grid code), ``correlationid``,
-``causationid``, ``traceparent``.
-No personal data in any attribute and none in ``data``.
+Extensions, lower case and without separators as CloudEvents asks: ``recordedat`` (when we learnt it; ``time`` is when
+it happened), ``sequence`` (version of the aggregate after this event), ``jurisdiction`` (grid code),
+``correlationid``, ``causationid``, ``traceparent``. No personal data in any attribute and none in ``data``.
 """
 
 import uuid
@@ -22,7 +20,7 @@ _OPTIONAL_TEXT = ("jurisdiction", "correlationid", "causationid", "traceparent",
 
 
 class Undecodable(ValueError):
-    """The bytes are not an event we could ever read; a retry cannot help, so a consumer dead-letters them. `reason` says why."""
+    """The bytes are no event and never will be: a consumer dead-letters them. `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,7 +1,8 @@
 """The field kinds of every message: strict about JSON types, described for people, quick to load.
 
-marshmallow's own fields coerce (``"yes"`` is true, ``"1"`` is one). A message between services says what it means, so these
-do not. Every error text starts with a stable rule name, then ": ", then the sentence; `contracts.refusal` splits them.
+marshmallow's own fields coerce (``"yes"`` is true, ``"1"`` is one). A message between services says what it means, so
+these do not. Every error text starts with a stable rule name, then ": ", then the sentence; `contracts.refusal`
+splits them.
 """
 
 import re
@@ -202,8 +203,8 @@ class Message(Schema):
     """The base of every schema that crosses a border.
 
     `rules` are JSON Schema keywords for what one field cannot say (``anyOf``, ``dependentRequired``);
-    `contracts.json_schema`
-    merges them into the generated schema, and the same rule is enforced by a ``validates_schema`` method.
+    `contracts.json_schema` merges them into the generated schema, and the same rule is enforced by a
+    ``validates_schema`` method.
     """
 
     rules: ClassVar[dict[str, Any]] = {}

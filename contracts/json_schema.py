@@ -1,7 +1,7 @@
 """JSON Schema 2020-12 of a message, written from its fields: one source for validation and documents.
 
-apispec's converter knows marshmallow's own field kinds; ours are stricter, so this reads ours. OpenAPI 3.1 and AsyncAPI 3.0 use the
-same dialect: give `at` the place where their components live.
+apispec's converter knows marshmallow's own field kinds; ours are stricter, so this reads ours. OpenAPI 3.1 and
+AsyncAPI 3.0 use the same dialect: give `at` the place where their components live.
 """
 
 from collections.abc import Mapping

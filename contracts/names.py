@@ -1,8 +1,7 @@
 """Names on the wire: owners, exchanges, event types and the rule that ties them together.
 
-An event's type is its routing key: ``wangge.<owner>.<aggregate>.<past_tense>.v<n>``. One topic exchange per owner
-for events, one for
-commands where an owner takes them over AMQP. Every event also lands in the one stream.
+An event's type is its routing key: ``wangge.<owner>.<aggregate>.<past_tense>.v<n>``. One topic exchange per owner for
+events, one for commands where an owner takes them over AMQP. Every event also lands in the one stream.
 """
 
 import re
@@ -21,10 +20,34 @@ TYPE_RULE = re.compile(
 )
 
 INCIDENT_FACTS = (
-    "received", "pushed", "acknowledged", "assigned", "accepted", "refused", "offer_expired", "withdrawn", "departed", "arrived",
-    "cleared", "resolved", "fed_back", "closed", "archived", "cancelled", "reopened", "merged", "unmerged", "handed_over",
-    "escalated", "clock_warned", "breached", "breach_withdrawn", "corrected", "contact_read", "note_added",
-)  # fmt: skip
+    "received",
+    "pushed",
+    "acknowledged",
+    "assigned",
+    "accepted",
+    "refused",
+    "offer_expired",
+    "withdrawn",
+    "departed",
+    "arrived",
+    "cleared",
+    "resolved",
+    "fed_back",
+    "closed",
+    "archived",
+    "cancelled",
+    "reopened",
+    "merged",
+    "unmerged",
+    "handed_over",
+    "escalated",
+    "clock_warned",
+    "breached",
+    "breach_withdrawn",
+    "corrected",
+    "contact_read",
+    "note_added",
+)
 TEAM_FACTS = ("created", "changed", "moved")
 REGISTRY_AGGREGATES = ("grid", "centre", "post")
 

@@ -7,8 +7,8 @@ class InvalidMessage(ValueError):
     """A message breaks its schema. Has the attributes of a refusal: code, kind, detail, field, rule, extra.
 
     `code` is ``unknown_command``, ``unknown_field``, ``missing_field`` or ``invalid_input``; `field` a dotted path
-    (``data.location.lat``);
-    `rule` the stable name of the rule broken. `extra["errors"]` lists every breach, at most 20.
+    (``data.location.lat``); `rule` the stable name of the rule broken. `extra["errors"]` lists every breach, at most
+    20.
     """
 
     kind = "invalid"
@@ -26,7 +26,7 @@ _MOST_ERRORS = 20
 
 
 def refusal(messages: Any) -> InvalidMessage:
-    """The refusal for marshmallow's error tree. An unknown field is named first: it is usually a misspelt required one."""
+    """The refusal for marshmallow's error tree. An unknown field comes first: it is often a misspelt required one."""
     errors = sorted(_flat(messages, ()), key=lambda error: error["rule"] != "unknown_field")[:_MOST_ERRORS]
     first = errors[0]
     field = first["field"] or None

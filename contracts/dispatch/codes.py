@@ -1,10 +1,8 @@
-"""The closed lists of dispatch, with Chinese and English labels; the lists themselves are the json files beside this
-module.
+"""The closed lists of dispatch, with Chinese and English labels; the lists are the json files beside this module.
 
 - `CATEGORIES`: what an incident is. ``apco`` is a code of APCO ANS 2.103.1 common incident types (as published in
-  NENA EIDO-JSON);
-  ``gbt_30428`` the event class name of GB/T 30428; ``gbt_31000`` the event class number of GB/T 31000, where one
-  exists.
+  NENA EIDO-JSON); ``gbt_30428`` the event class name of GB/T 30428; ``gbt_31000`` the event class number of GB/T
+  31000, where one exists.
 - `DISPOSITIONS`: APCO ANS 1.111.2-2018 common disposition codes, 01 to 45, labels shortened by us.
 """
 

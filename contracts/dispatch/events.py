@@ -1,9 +1,8 @@
 """Facts that dispatch tells: ``wangge.dispatch.incident.*.v1`` and ``wangge.dispatch.team.*.v1``.
 
 Thin by rule: ids and codes, never a person, never free text, never where an incident is beyond its grid code (the
-envelope's
-``jurisdiction``). When it happened is the envelope's ``time``. Free text (notes, reasons in words) is read over RPC
-by those who may.
+envelope's ``jurisdiction``). When it happened is the envelope's ``time``. Free text (notes, reasons in words) is read
+over RPC by those who may.
 """
 
 from contracts.dispatch import codes, parts

@@ -1,4 +1,4 @@
-"""The closed lists of registry, with Chinese and English labels: the levels and kinds of the grid tree, centres, posts."""
+"""The closed lists of registry, with Chinese and English labels: grid tree, centres, posts."""
 
 from contracts import labels
 
