@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Table, delete, func, select, text
+from sqlalchemy import Engine, Table, column, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chassis.logs import get_logger
@@ -20,11 +20,11 @@ _log = get_logger()
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Deletes rows of ``table`` whose ``column`` is more than ``days`` old; looks every ``every_seconds``."""
+    """Deletes rows of ``table`` whose ``aged_by`` is more than ``days`` old; looks every ``every_seconds``."""
 
     engine: Engine
     table: Table
-    column: str
+    aged_by: str
     days: int
     every_seconds: float = 300.0
 
@@ -40,14 +40,15 @@ class Cleaner:
 
     def clean_once(self) -> int:
         """Delete at most a thousand rows that are old enough; how many it was."""
-        key: Any = text("ctid")
+        # A row's place in the table: the old rows are found and deleted without the index of a composite key.
+        place: Any = column("ctid")
         limit = func.clock_timestamp() - text(f"interval '{self.days} days'")
         old = (
-            select(key).select_from(self.table).where(self.table.c[self.column] < select(limit).scalar_subquery())
+            select(place).select_from(self.table).where(self.table.c[self.aged_by] < select(limit).scalar_subquery())
             .limit(_ROWS_AT_ONCE).with_for_update(skip_locked=True)
         )
         with self.engine.begin() as connection:
-            return connection.execute(delete(self.table).where(text("ctid").in_(old))).rowcount
+            return connection.execute(delete(self.table).where(place.in_(old))).rowcount
 
 
 def chassis_cleaners(engine: Engine, inbox: Table, idempotency: Table) -> list[Cleaner]:

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pika
 from pika.adapters.select_connection import IOLoop, SelectConnection
 
-UNCONFIRMED = "unconfirmed"
+from chassis.confirms import UNCONFIRMED, Confirms, Message
+
+__all__ = ["UNCONFIRMED", "BrokerLost", "BrokerRefused", "Link", "Message"]
+
 _FLUSH_BYTES = 65_536
 
 
@@ -33,17 +35,6 @@ class BrokerRefused(BrokerLost):
         super().__init__(f"{code} {text}")
         self.code = code
         self.text = text
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is handed to the broker; ``message_id`` must be unique within one ``publish_all``."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    properties: Any = field(default_factory=pika.BasicProperties)
-    mandatory: bool = True
 
 
 class _SteppedLoop(IOLoop):  # type: ignore[misc]  # pika has no types
@@ -78,35 +69,6 @@ class _CorkableConnection(SelectConnection):  # type: ignore[misc]  # pika has n
             self.cork = bytearray()
 
 
-class _Confirms:
-    """Which published messages the broker has answered, and how."""
-
-    def __init__(self, first_tag: int, messages: Sequence[Message]) -> None:
-        self.first_tag = first_tag
-        self.outcomes: list[str | None] = [UNCONFIRMED] * len(messages)
-        self.waiting = len(messages)
-        self._next = 0
-        self._returned: dict[int, str] = {}
-        self._index = {m.properties.message_id: i for i, m in enumerate(messages)}
-        self._single = len(messages) == 1
-
-    def returned(self, message_id: str | None, reason: str) -> None:
-        index = 0 if self._single else self._index.get(message_id)
-        if index is not None:
-            self._returned[index] = reason
-
-    def answered(self, tag: int, *, multiple: bool, error: str | None) -> None:
-        last = tag - self.first_tag
-        if last >= len(self.outcomes):
-            return
-        for index in range(self._next, last + 1) if multiple else (last,):
-            if index >= 0 and self.outcomes[index] == UNCONFIRMED:
-                self.outcomes[index] = error or self._returned.get(index)
-                self.waiting -= 1
-        while self._next < len(self.outcomes) and self.outcomes[self._next] != UNCONFIRMED:
-            self._next += 1
-
-
 class Link:
     """A connection with one confirming channel. Not thread safe, except ``wake``."""
 
@@ -125,7 +87,7 @@ class Link:
         self._lost: BrokerLost | None = None
         self._closed = False
         self._published = 0
-        self._confirms: _Confirms | None = None
+        self._confirms: Confirms | None = None
         self.cancelled_by_broker = False
 
     def open(self) -> Self:
@@ -192,7 +154,7 @@ class Link:
         meanwhile: such a message may or may not have arrived).
         """
         self._check_open()
-        confirms = self._confirms = _Confirms(self._published + 1, messages)
+        confirms = self._confirms = Confirms(self._published + 1, messages)
         deadline = time.monotonic() + timeout
         try:
             self._connection.cork = bytearray()

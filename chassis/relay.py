@@ -24,6 +24,7 @@ from sqlalchemy import select as sql_select
 from sqlalchemy.exc import DBAPIError
 
 from chassis import metrics
+from chassis.headers import TRACEPARENT
 from chassis.link import UNCONFIRMED, BrokerLost, Link, Message
 from chassis.logs import get_logger
 
@@ -240,7 +241,7 @@ def message_of(row: Any) -> Message:
     headers = dict(row.headers or {})
     correlation_id = headers.pop("correlation_id", None)
     if row.traceparent:
-        headers["traceparent"] = row.traceparent
+        headers[TRACEPARENT] = row.traceparent
     properties = pika.BasicProperties(
         message_id=str(row.message_id),
         content_type=row.content_type,

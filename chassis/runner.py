@@ -13,8 +13,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 
 from chassis import database
 from chassis.health import Check, HealthServer
-from chassis.link import BrokerLost
+from chassis.link import BrokerLost, BrokerRefused
 from chassis.logs import get_logger
 from chassis.waiting import database_answers, wait_for
 
@@ -111,6 +111,8 @@ class _Life:
 def _declared(declare: Callable[[], None]) -> bool:
     try:
         declare()
+    except BrokerRefused:
+        raise
     except BrokerLost as lost:
         _log.info("broker not reachable yet", error=str(lost))
         return False
@@ -130,35 +132,25 @@ def _serve(container: Any, life: _Life, terminated: Callable[[], bool], drain_se
         sys.exit(1)
     life.draining = True
     _log.info("draining", service=container.service_name)
-    with eventlet.Timeout(drain_seconds, exception=False) as late:
-        container.stop()
-        return
-    _log.warning("drain cut short; unfinished messages return to their queues", after_seconds=late.seconds)
-    # Greenlets that would not end cannot be joined; the broker takes back what they held.
-    os._exit(0)
+    stopping = eventlet.spawn(container.stop)
+    until = time.monotonic() + drain_seconds
+    while not stopping.dead and time.monotonic() < until:
+        eventlet.sleep(0.02)
+    if not stopping.dead:
+        _log.warning("drain cut short; unfinished messages return to their queues", after_seconds=drain_seconds)
+        # A greenlet that does not end cannot be joined at exit either.
+        os._exit(0)
 
 
 @contextmanager
 def _termination() -> Iterator[Callable[[], bool]]:
-    """Whether SIGTERM or SIGINT has come.
-
-    A Python signal handler does not end eventlet's wait for I/O (PEP 475 resumes it), so the signal also
-    writes to a socket that the hub watches.
-    """
+    """Whether SIGTERM or SIGINT has come; asked every 50 ms, because a handler must not switch greenlets."""
     received: list[int] = []
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
     previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in previous:
         signal.signal(number, lambda got, _frame: received.append(got))
-    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    watcher = eventlet.spawn(reader.recv, 1)
     try:
         yield lambda: bool(received)
     finally:
-        signal.set_wakeup_fd(wakeup)
         for number, handler in previous.items():
             signal.signal(number, handler)
-        watcher.kill()
-        reader.close()
-        writer.close()

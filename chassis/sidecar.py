@@ -98,7 +98,7 @@ class _Crew:
         def guarded() -> None:
             try:
                 run(self._stop)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 (logged, and the process ends)
                 _log.critical("sidecar thread died", thread=title, exc_info=True)
                 self.failed = True
             else:

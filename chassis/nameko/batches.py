@@ -20,13 +20,13 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from chassis import headers as keys
 from chassis import metrics
 from chassis.clock import format_time, utc_now
 from chassis.database import is_away, sqlstate_of
 from chassis.errors import ServiceError, Unavailable
 from chassis.link import BrokerLost, Link, Message
 from chassis.logs import get_logger
-from chassis.nameko import delivery as keys
 from chassis.nameko.delivery import Delivery, Undecodable
 from chassis.topology import Subscription
 
@@ -90,7 +90,7 @@ class Batches:
                 self._call(batch)
             except Stopped:
                 raise
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 (whatever a handler raises decides one message's fate, not ours)
                 if not infrastructure_is_away(failure):
                     return failure
                 _log.warning("handler waits for the database", handler=self._handler, error=reason(failure))

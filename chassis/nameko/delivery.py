@@ -1,4 +1,4 @@
-"""A message as a handler sees it, and the headers under which the chassis keeps its own account."""
+"""A message as a handler sees it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-ATTEMPT = "x-wangge-attempt"
-ERROR = "x-wangge-error"
-HANDLER = "x-wangge-handler"
-EXCHANGE = "x-wangge-exchange"
-ROUTING_KEY = "x-wangge-routing-key"
-DEAD_AT = "x-wangge-dead-at"
+from chassis.headers import ATTEMPT, EXCHANGE, ROUTING_KEY
+
 NO_ID = UUID(int=0)
 
 

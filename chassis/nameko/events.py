@@ -20,6 +20,7 @@ from nameko.exceptions import ContainerBeingKilled
 from nameko.extensions import Entrypoint
 
 from chassis import metrics, topology
+from chassis.headers import TRACEPARENT
 from chassis.link import BrokerLost, Link
 from chassis.logs import get_logger
 from chassis.nameko.batches import Batches, Stopped
@@ -147,9 +148,9 @@ class EventsEntrypoint(Entrypoint):
         """Run the service method in a worker of the container, keeping the connection alive meanwhile."""
         done = Event()
         link = self._link
-        with span(
-            f"process {self.subscription.queue}", "consumer", links=[each.headers.get("traceparent") for each in deliveries]
-        ), metrics.EVENTS_BATCH_SECONDS.labels(self.handler).time():
+        causes = [each.headers.get(TRACEPARENT) for each in deliveries]
+        timed = metrics.EVENTS_BATCH_SECONDS.labels(self.handler).time()
+        with span(f"process {self.subscription.queue}", "consumer", links=causes), timed:
             self._spawn(deliveries, done)
             while not done.ready():
                 if link is not None and link.is_open:
