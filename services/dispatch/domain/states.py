@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -55,3 +56,8 @@ INCIDENT_STAGES = (
 )  # fmt: skip
 ASSIGNMENT_STAGES = ("assigned", "accepted", "departed", "arrived", "cleared")
 ENDINGS = ("refused", "expired", "withdrawn")
+
+
+def furthest(states: Iterable[IncidentState]) -> IncidentState:
+    """The furthest of the derived states; `pushed` when there is none."""
+    return max(states, key=REACH_ORDER.index, default=IncidentState.PUSHED)
