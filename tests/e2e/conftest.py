@@ -1,0 +1,31 @@
+"""A whole county, started and filled by the commands a newcomer types, once for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.county import County
+
+
+@pytest.fixture(scope="session")
+def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
+    """The demo county on a stack of its own; taken down and its data destroyed at the end."""
+    county = County(f"e2e-{os.getpid()}")
+    county.wangge("up")
+    try:
+        folder = tmp_path_factory.mktemp("county")
+        county.wangge("county", "make", str(folder), "--demo", instance=False)
+        county.wangge("county", "import", str(folder))
+        yield county
+    finally:
+        county.close()
+
+
+@pytest.fixture(scope="session")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ordinary day of calls."""
+    return County.day(tmp_path_factory.mktemp("days") / "day.csv", seed=11)
