@@ -1,0 +1,179 @@
+"""An incident and its assignments as rows, and back."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.dispatch.adapters import bulk
+from services.dispatch.adapters import json_records as records
+from services.dispatch.domain.assignment import Assignment, Roster
+from services.dispatch.domain.clocks import Clockwork
+from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.policy import PolicyBook
+from services.dispatch.domain.states import AssignmentState, IncidentState
+
+# What an incident is when it comes in, and stays.
+FIXED = (
+    ("incident_id", "uuid"), ("reference_system", "text"), ("reference_number", "text"), ("source", "text"),
+    ("summary", "text"), ("lat", "double precision"), ("lon", "double precision"), ("address", "text"),
+    ("grid_code", "text"), ("jurisdiction", "text"), ("exercise", "boolean"), ("policy_id", "text"),
+    ("policy_version", "integer"), ("category", "text"), ("kind", "text"), ("priority", "smallint"),
+    ("alarm_level", "smallint"),
+)  # fmt: skip
+# What its commands change.
+MOVING = (
+    ("state", "text"), ("centre_code", "text"), ("backfill", "boolean"), ("received_at", "timestamptz"),
+    ("pushed_at", "timestamptz"), ("acknowledged_at", "timestamptz"), ("first_assigned_at", "timestamptz"),
+    ("first_departed_at", "timestamptz"), ("first_on_scene_at", "timestamptz"), ("resolved_at", "timestamptz"),
+    ("fed_back_at", "timestamptz"), ("closed_at", "timestamptz"), ("archived_at", "timestamptz"),
+    ("merged_into", "uuid"), ("version", "integer"), ("chain_head", "bytea"), ("stamps", "jsonb"),
+    ("clocks", "jsonb"), ("facts", "jsonb"),
+)  # fmt: skip
+ASSIGNMENT_FIXED = (
+    ("assignment_id", "uuid"), ("incident_id", "uuid"), ("team_id", "uuid"), ("seq", "integer"), ("centre_code", "text"),
+)  # fmt: skip
+ASSIGNMENT_MOVING = (
+    ("state", "text"), ("assigned_at", "timestamptz"), ("accepted_at", "timestamptz"), ("departed_at", "timestamptz"),
+    ("arrived_at", "timestamptz"), ("cleared_at", "timestamptz"), ("stamps", "jsonb"), ("facts", "jsonb"),
+)  # fmt: skip
+
+# Columns to build the aggregate from, in the order `to_incident` takes them.
+SELECTED = (
+    "incident_id, policy_id, policy_version, source, category, kind, priority, alarm_level, lat, lon, grid_code,"
+    " jurisdiction, exercise, backfill, version, state, reference_system, reference_number, summary, address,"
+    " centre_code, chain_head, stamps, clocks, facts"
+)
+ASSIGNMENT_SELECTED = "assignment_id, incident_id, team_id, seq, centre_code, state, stamps, facts"
+# Small fields of the aggregate that JSON carries as they are.
+_PLAIN = (
+    "cycle", "round", "has_contact", "masked_phone", "level_code", "level", "outcome", "disposition", "end_reason",
+    "handed_over_to",
+)  # fmt: skip
+
+
+def fixed(incident: Incident) -> dict[str, Any]:
+    """A row of `FIXED`."""
+    return {
+        "incident_id": incident.id,
+        "reference_system": incident.reference_system,
+        "reference_number": incident.reference_number,
+        "source": incident.source,
+        "summary": incident.summary,
+        "lat": incident.lat,
+        "lon": incident.lon,
+        "address": incident.address,
+        "grid_code": incident.grid_code,
+        "jurisdiction": incident.jurisdiction,
+        "exercise": incident.exercise,
+        "policy_id": incident.policy.id,
+        "policy_version": incident.policy.version,
+        "category": incident.category,
+        "kind": incident.kind,
+        "priority": incident.priority,
+        "alarm_level": incident.alarm_level,
+    }
+
+
+def moving(incident: Incident, chain_head: bytes) -> dict[str, Any]:
+    """A row of `MOVING`, with its key."""
+    at = {stage: stamp.effective for stage, stamp in incident.stamps.items()}
+    departed = [when for each in incident.assignments if (when := each.at("departed"))]
+    return {
+        "incident_id": incident.id,
+        "state": incident.state,
+        "centre_code": incident.centre_code,
+        "backfill": incident.backfill,
+        "received_at": at["received"],
+        "pushed_at": at.get("pushed"),
+        "acknowledged_at": at.get("acknowledged"),
+        "first_assigned_at": incident.first_assigned_at,
+        "first_departed_at": min(departed, default=None),
+        "first_on_scene_at": incident.first_on_scene_at,
+        "resolved_at": at.get("resolved"),
+        "fed_back_at": at.get("fed_back"),
+        "closed_at": at.get("closed"),
+        "archived_at": at.get("archived"),
+        "merged_into": None if incident.merge is None else incident.merge.root_id,
+        "version": incident.version,
+        "chain_head": bulk.bytea(chain_head),
+        "stamps": incident.stamps,
+        "clocks": incident.clockwork.clocks,
+        "facts": facts(incident),
+    }
+
+
+def facts(incident: Incident) -> dict[str, Any]:
+    """What goes into the `facts` column."""
+    return {
+        **{name: getattr(incident, name) for name in _PLAIN},
+        "flags": incident.flags,
+        "required_skills": incident.required_skills,
+        "past_stamps": incident.past_stamps,
+        "notes": incident.notes,
+        "merge": incident.merge,
+        "absorbed": {str(key): each for key, each in incident.absorbed.items()},
+    }
+
+
+def to_incident(row: tuple[Any, ...], policies: PolicyBook, assignments: list[Assignment]) -> Incident:
+    """The aggregate of one row of `SELECTED`; `assignments` in order of `seq`."""
+    (
+        incident_id, policy_id, policy_version, source, category, kind, priority, alarm_level, lat, lon, grid_code,
+        jurisdiction, exercise, backfill, version, state, reference_system, reference_number, summary, address,
+        centre_code, _chain_head, stamps, clocks, more,
+    ) = row  # fmt: skip
+    return Incident(
+        id=UUID(incident_id), policy=policies.get(policy_id, policy_version), source=source, category=category,
+        kind=kind, priority=priority, alarm_level=alarm_level, lat=lat, lon=lon, grid_code=grid_code,
+        jurisdiction=jurisdiction, exercise=exercise, backfill=backfill, version=version, state=IncidentState(state),
+        reference_system=reference_system, reference_number=reference_number, summary=summary, address=address,
+        centre_code=centre_code, stamps=records.stamps(stamps),
+        clockwork=Clockwork([records.clock(each) for each in clocks]), roster=Roster(assignments), **_facts(more),
+    )  # fmt: skip
+
+
+def _facts(raw: Mapping[str, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {name: raw[name] for name in _PLAIN}
+    known["flags"] = list(raw["flags"])
+    known["required_skills"] = tuple(raw["required_skills"])
+    known["past_stamps"] = records.past_stamps(raw["past_stamps"])
+    known["notes"] = records.notes(raw["notes"])
+    known["merge"] = records.merge(raw["merge"])
+    known["absorbed"] = records.absorbed(raw["absorbed"])
+    return known
+
+
+def assignment_row(assignment: Assignment) -> dict[str, Any]:
+    """A row of `ASSIGNMENT_FIXED` and `ASSIGNMENT_MOVING`."""
+    at = assignment.at
+    return {
+        "assignment_id": assignment.id,
+        "incident_id": assignment.incident_id,
+        "team_id": assignment.team_id,
+        "seq": assignment.seq,
+        "centre_code": assignment.centre_code,
+        "state": assignment.state,
+        "assigned_at": at("assigned"),
+        "accepted_at": at("accepted"),
+        "departed_at": at("departed"),
+        "arrived_at": at("arrived"),
+        "cleared_at": at("cleared"),
+        "stamps": assignment.stamps,
+        "facts": {
+            "cycle": assignment.cycle,
+            "round": assignment.round,
+            "auto": assignment.auto,
+            "answer_due_at": assignment.answer_due_at,
+            "end_reason": assignment.end_reason,
+        },
+    }
+
+
+def to_assignment(row: tuple[Any, ...]) -> Assignment:
+    """The assignment of one row of `ASSIGNMENT_SELECTED`."""
+    assignment_id, incident_id, team_id, seq, centre_code, state, stamps, more = row
+    return Assignment(
+        id=UUID(assignment_id), incident_id=UUID(incident_id), team_id=UUID(team_id), seq=seq, centre_code=centre_code,
+        state=AssignmentState(state), stamps=records.stamps(stamps), cycle=more["cycle"], round=more["round"],
+        auto=more["auto"], answer_due_at=records.moment(more["answer_due_at"]), end_reason=more["end_reason"],
+    )  # fmt: skip
