@@ -1,0 +1,103 @@
+"""The registry's service process: answers queries over RPC."""
+
+import eventlet
+
+eventlet.monkey_patch()
+
+# Imports after the patch on purpose: whatever touches sockets or psycopg2 first would block the whole process.
+from datetime import datetime  # noqa: E402
+from functools import partial  # noqa: E402
+from typing import Any  # noqa: E402
+
+from nameko.extensions import DependencyProvider  # noqa: E402
+
+from chassis import logs  # noqa: E402
+from chassis.clock import parse_time  # noqa: E402
+from chassis.errors import InvalidInput  # noqa: E402
+from chassis.nameko.rpc import rpc  # noqa: E402
+from chassis.runner import run_service  # noqa: E402
+from chassis.settings import load_or_exit  # noqa: E402
+from services.registry import bootstrap  # noqa: E402
+from services.registry.settings import Settings  # noqa: E402
+
+
+class AnswersProvider(DependencyProvider):
+    """Gives every call the queries of this process."""
+
+    answers: bootstrap.Answers | None = None
+
+    def get_dependency(self, worker_ctx: Any) -> bootstrap.Answers | None:
+        return self.answers
+
+
+class RegistryService:
+    """Spec of the answers: contracts.registry.queries."""
+
+    name = "registry"
+    answers: Any = AnswersProvider()
+
+    @rpc
+    def get_grid(self, code: str, at: str | None = None) -> dict[str, Any]:
+        return self.answers.get_grid(text("code", code), moment(at))
+
+    @rpc
+    def children(self, code: str, at: str | None = None) -> dict[str, Any]:
+        return self.answers.children(text("code", code), moment(at))
+
+    @rpc
+    def history(self, code: str) -> dict[str, Any]:
+        return self.answers.history(text("code", code))
+
+    @rpc
+    def locate(self, lat: float, lon: float, at: str | None = None) -> dict[str, Any]:
+        return self.answers.locate(number("lat", lat), number("lon", lon), moment(at))
+
+    @rpc
+    def list_centres(self, prefix: str = "") -> dict[str, Any]:
+        return self.answers.list_centres(text("prefix", prefix or ""))
+
+    @rpc
+    def list_posts(self, grid_code: str) -> dict[str, Any]:
+        return self.answers.list_posts(text("grid_code", grid_code))
+
+    @rpc
+    def tree(self, prefix: str = "", depth: int | None = None) -> dict[str, Any]:
+        if depth is not None and type(depth) is not int:
+            raise InvalidInput("depth is a whole number", field="depth", rule="whole_number")
+        return self.answers.tree(text("prefix", prefix or ""), depth)
+
+
+def text(field: str, value: object) -> str:
+    """An argument that is a text. Raises InvalidInput."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{field} is a text", field=field, rule="text")
+    return value
+
+
+def number(field: str, value: object) -> float:
+    """An argument that is a number; not a number compares false with everything and is refused by its range."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput(f"{field} is a number", field=field, rule="number")
+    return float(value)
+
+
+def moment(value: object) -> datetime | None:
+    """The time asked about; None for now. Raises InvalidInput."""
+    if value is None:
+        return None
+    try:
+        return parse_time(value)  # type: ignore[arg-type]  # refuses what is no text
+    except ValueError as error:
+        raise InvalidInput(str(error), field="at", rule="date_time") from error
+
+
+def main() -> None:
+    settings = load_or_exit(Settings)
+    logs.configure("registry", settings.log_level, settings.instance)
+    engine = bootstrap.service_engine(settings)
+    AnswersProvider.answers = bootstrap.answers(engine)
+    run_service(RegistryService, settings, engine=engine, declare=partial(bootstrap.declare, settings.amqp_url))
+
+
+if __name__ == "__main__":
+    main()
