@@ -5,27 +5,30 @@ from __future__ import annotations
 import random
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Table, column, delete, func, select, text
+from sqlalchemy import Engine, Table, column, delete, func, select
 from sqlalchemy.exc import DBAPIError
 
+from chassis import inbox
+from chassis.database import ChassisTables
 from chassis.logs import get_logger
 
-INBOX_DAYS = 7
-IDEMPOTENCY_DAYS = 30
+IDEMPOTENCY_KEPT = timedelta(days=30)
+"""How long the same key gives the same answer."""
 _ROWS_AT_ONCE = 1_000
 _log = get_logger()
 
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Deletes rows of ``table`` whose ``aged_by`` is more than ``days`` old; looks every ``every_seconds``."""
+    """Deletes rows of ``table`` whose ``aged_by`` is older than ``kept``; looks every ``every_seconds``."""
 
     engine: Engine
     table: Table
     aged_by: str
-    days: int
+    kept: timedelta
     every_seconds: float = 300.0
 
     def run(self, stop: threading.Event) -> None:
@@ -42,7 +45,7 @@ class Cleaner:
         """Delete at most a thousand rows that are old enough; how many it was."""
         # A row's place in the table: the old rows are found and deleted without the index of a composite key.
         place: Any = column("ctid")
-        limit = func.clock_timestamp() - text(f"interval '{self.days} days'")
+        limit = func.clock_timestamp() - self.kept
         old = (
             select(place).select_from(self.table).where(self.table.c[self.aged_by] < select(limit).scalar_subquery())
             .limit(_ROWS_AT_ONCE).with_for_update(skip_locked=True)
@@ -51,9 +54,9 @@ class Cleaner:
             return connection.execute(delete(self.table).where(place.in_(old))).rowcount
 
 
-def chassis_cleaners(engine: Engine, inbox: Table, idempotency: Table) -> list[Cleaner]:
+def chassis_cleaners(engine: Engine, tables: ChassisTables) -> list[Cleaner]:
     """The cleaners of the tables that every service has."""
     return [
-        Cleaner(engine, inbox, "received_at", INBOX_DAYS),
-        Cleaner(engine, idempotency, "recorded_at", IDEMPOTENCY_DAYS),
+        Cleaner(engine, tables.inbox, "received_at", inbox.KEPT),
+        Cleaner(engine, tables.idempotency, "recorded_at", IDEMPOTENCY_KEPT),
     ]

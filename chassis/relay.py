@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis import metrics
 from chassis.headers import TRACEPARENT
+from chassis.health import Heartbeat
 from chassis.link import UNCONFIRMED, BrokerLost, Link, Message
 from chassis.logs import get_logger
 
@@ -76,12 +77,15 @@ class Relay:
         )
         self._measured = 0.0
         self.connected = False
+        # Longer than any one step may take: connecting, a statement, the confirms.
+        self.heartbeat = Heartbeat(limit_seconds=60.0)
 
     def run(self, stop: Stop) -> None:
         """Relay until ``stop`` is set, through every outage of broker and database."""
         pause = _RECONNECT_SECONDS[0]
         with _NudgeSocket(self._port) as nudges:
             while not stop.is_set():
+                self.heartbeat.beat()
                 try:
                     with Link(self._amqp_url, name=f"{self._owner} relay") as link:
                         self._set_connected(connected=True)
@@ -128,6 +132,7 @@ class Relay:
 
     def _relay_until_lost(self, link: Link, stop: Stop, nudges: socket.socket | None) -> None:
         while not stop.is_set():
+            self.heartbeat.beat()
             moved = self.relay_once(link)
             self.measure()
             if not moved:

@@ -24,10 +24,10 @@ from nameko.containers import ServiceContainer
 from sqlalchemy import Engine
 
 from chassis import database
-from chassis.health import Check, HealthServer
+from chassis.health import Check, HealthServer, database_check
 from chassis.link import BrokerLost, BrokerRefused
 from chassis.logs import get_logger
-from chassis.waiting import database_answers, wait_for
+from chassis.waiting import wait_for
 
 DRAIN_SECONDS = 18.0
 # Room for the batch workers of @events beside those of RPC: a spawn that waits would hold up heartbeats.
@@ -96,14 +96,14 @@ class _Life:
         """Ready means: started, not draining, every consumer connected, the database answers."""
         away = [type(each).__name__ for each in self._container.extensions if not getattr(each, "connected", True)]
         return [
-            Check("serving", self.started and not self.draining),
-            Check("broker", self.started and not away, ", ".join(sorted(away))),
-            Check("database", database_answers(self._engine)),
+            Check("serving", ok=self.started and not self.draining),
+            Check("broker", ok=self.started and not away, detail=", ".join(sorted(away))),
+            database_check(self._engine),
         ]
 
     def prepare(self, declare: Callable[[], None], terminated: Callable[[], bool]) -> bool:
         """Wait for database and broker, declare the topology; False when told to stop meanwhile."""
-        return wait_for("database", lambda: database_answers(self._engine), terminated, eventlet.sleep) and wait_for(
+        return wait_for("database", lambda: database_check(self._engine).ok, terminated, eventlet.sleep) and wait_for(
             "broker", lambda: _declared(declare), terminated, eventlet.sleep
         )
 

@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 
 from chassis import database
 from chassis.cleaner import Cleaner
-from chassis.health import Check, HealthServer
+from chassis.health import Check, HealthServer, database_check
 from chassis.logs import get_logger
 from chassis.relay import Relay
-from chassis.waiting import database_answers, wait_for
+from chassis.waiting import wait_for
 
 JOIN_SECONDS = 15.0
 _log = get_logger()
@@ -57,10 +57,10 @@ def run_sidecar(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, terminate)
     crew = _Crew(stop)
-    health = HealthServer(settings.health_port, lambda: _checks(stop, engine, relay, crew))
+    health = HealthServer(settings.health_port, lambda: _checks(stop, engine, relay, crew), alive=relay.heartbeat.alive)
     health.start()
     try:
-        if wait_for("database", lambda: database_answers(engine), stop.is_set, stop.wait):
+        if wait_for("database", lambda: database_check(engine).ok, stop.is_set, stop.wait):
             crew.start("relay", relay.run)
             if deadline_clock is not None:
                 crew.start("deadline clock", deadline_clock.run)
@@ -120,7 +120,7 @@ class _Crew:
 
 def _checks(stop: threading.Event, engine: Engine, relay: Relay, crew: _Crew) -> list[Check]:
     return [
-        Check("running", crew.all_alive() and not stop.is_set()),
-        Check("broker", relay.connected),
-        Check("database", database_answers(engine)),
+        Check("running", ok=crew.all_alive() and not stop.is_set()),
+        Check("broker", ok=relay.connected),
+        database_check(engine),
     ]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
-
 from chassis.logs import get_logger
 
 _PAUSES = (0.1, 2.0)
@@ -28,13 +25,3 @@ def wait_for(
         sleep(pause)
         pause = min(pause * 2, _PAUSES[1])
     return False
-
-
-def database_answers(engine: Engine) -> bool:
-    """Whether the database takes a connection and answers a statement."""
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return False
-    return True
