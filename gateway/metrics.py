@@ -1,0 +1,28 @@
+"""What the gateway counts; names end in their unit, labels are bounded sets (templates, never a path or an id)."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+HTTP_SECONDS = Histogram(
+    "wangge_gateway_http_seconds",
+    "Time from the first byte of a request to the end of its answer",
+    ("method", "route", "status"),
+    buckets=_LATENCY,
+)
+RPC_SECONDS = Histogram(
+    "wangge_gateway_rpc_seconds",
+    "Time of a call to a service, its repeats included",
+    ("service", "method", "outcome"),
+    buckets=_LATENCY,
+)
+RPC_IN_FLIGHT = Gauge("wangge_gateway_rpc_in_flight", "Calls waiting for their answer")
+FEED_LINES = Counter("wangge_gateway_feed_lines_total", "Lines answered on /v1/feed", ("outcome",))
+FEED_SPOOLED_BYTES = Gauge("wangge_gateway_feed_spooled_bytes", "Answers waiting on disk for clients that do not read")
+STREAM_READERS = Gauge("wangge_gateway_stream_readers", "Open event streams")
+STREAM_CATCHING_UP = Gauge("wangge_gateway_stream_catching_up", "Event streams that read from the broker, not the ring")
+STREAM_NEWEST_OFFSET = Gauge("wangge_gateway_stream_newest_offset", "Offset of the newest event seen")
+STREAM_CUT = Counter("wangge_gateway_stream_cut_total", "Event streams ended by the gateway", ("reason",))
+STREAM_EVENTS = Counter("wangge_gateway_stream_events_total", "Events sent to readers")

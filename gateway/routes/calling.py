@@ -1,0 +1,135 @@
+"""The two kinds of handler most routes have: ask a service, or give it one command."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from chassis.errors import InvalidInput, ServiceError, from_refusal
+from chassis.ids import uuid7
+from chassis.tracing import current_traceparent
+from contracts.catalogue import load_command
+from contracts.dispatch.commands import DATA
+from contracts.refusal import InvalidMessage
+from gateway.routes.body import read_object
+from gateway.routes.edge import KEY
+from gateway.routes.params import read_query
+from gateway.routes.table import Call
+from gateway.rpc import Caller
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotent-Replayed"
+_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?")
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON, never cached: it is the state of a moment."""
+    merged = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(orjson.dumps(content), status_code=status, headers=merged, media_type="application/json")
+
+
+def caller_of(call: Call) -> Caller:
+    """On whose behalf this request calls services."""
+    return Caller(call.actor.as_header(), current_traceparent())
+
+
+def path_arguments(call: Call) -> dict[str, Any]:
+    """The path's parameters under their RPC names. Raises InvalidInput naming one that cannot be an id."""
+    arguments: dict[str, Any] = {}
+    for name, param in call.route.path_params.items():
+        value = call.request.path_params[name]
+        if not re.fullmatch(param.schema["pattern"], value):
+            raise InvalidInput(f"{name} in the path must match {param.schema['pattern']}", field=name, rule="pattern")
+        arguments[param.argument or name] = value
+    return arguments
+
+
+async def query(call: Call) -> ASGIApp:
+    """Answer with what `route.rpc` returns for the path's and the query's arguments."""
+    arguments = {**path_arguments(call), **read_query(call.request.query_params, call.route.query)}
+    return json_response(await ask_service(call, arguments))
+
+
+async def ask_service(call: Call, arguments: dict[str, Any]) -> Any:
+    """Call the route's RPC method as a read. Raises ServiceError."""
+    service, _, method = (call.route.rpc or "").partition(".")
+    seconds = call.serving.settings.read_seconds
+    return await call.serving.rpc.call(service, method, arguments, timeout_s=seconds, caller=caller_of(call))
+
+
+async def command(call: Call) -> ASGIApp:
+    """Give dispatch the route's command, built from path, header and body; answer with its result."""
+    read_query(call.request.query_params, ())
+    call.request.scope[KEY] = key = idempotency_key(call)
+    envelope = build_envelope(call, key, await read_object(call.request))
+    check_envelope(envelope)
+    seconds = call.serving.settings.command_seconds
+    arguments = {"commands": [envelope]}
+    reply = await call.serving.rpc.call("dispatch", "execute", arguments, timeout_s=seconds, caller=caller_of(call))
+    return command_response(call, reply["answers"][0])
+
+
+def idempotency_key(call: Call) -> str:
+    """The caller's key, or a new one. Raises InvalidInput when it is not 1 to 200 printable ASCII characters."""
+    given = call.request.headers.get(KEY_HEADER)
+    if given is None:
+        return str(uuid7())
+    if not _KEY.fullmatch(given):
+        raise InvalidInput(
+            "must be 1 to 200 printable ASCII characters", code="invalid_idempotency_key", field=KEY_HEADER
+        )
+    return given
+
+
+def build_envelope(call: Call, key: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The one command envelope for HTTP, feed, AMQP and RPC (contracts.dispatch.commands)."""
+    name = call.route.command or ""
+    envelope: dict[str, Any] = {"command": name, "key": key, "view": True, **path_arguments(call)}
+    # A correction's own time is the corrected stamp: part of its data, not of the envelope.
+    if "occurred_at" in body and "occurred_at" not in DATA[name]().fields:
+        envelope["occurred_at"] = body.pop("occurred_at")
+    if name == "incident.assign" and "team_id" in body:
+        if "team" in body:
+            raise InvalidInput("give team_id or team, not both", field="team_id", rule="one_of")
+        body["team"] = body.pop("team_id")
+    envelope["data"] = body
+    return envelope
+
+
+def check_envelope(envelope: dict[str, Any]) -> None:
+    """Refuse what breaks the contract before it costs a call.
+
+    Raises InvalidInput naming the field as the caller knows it.
+    """
+    try:
+        load_command(envelope)
+    except InvalidMessage as error:
+        raise _as_http(from_refusal(error)) from None
+
+
+def _as_http(error: ServiceError) -> ServiceError:
+    """Over HTTP the body *is* the command's data: `data.location.lat` is the caller's `location.lat`."""
+    if error.field is not None:
+        error.detail = error.detail.replace(error.field, error.field.removeprefix("data."), 1)
+        error.field = error.field.removeprefix("data.")
+    for entry in error.extra.get("errors", ()):
+        entry["field"] = entry["field"].removeprefix("data.")
+    return error
+
+
+def command_response(call: Call, answer: dict[str, Any]) -> Response:
+    """201 and Location for a creation, else 200; a refusal raises its problem."""
+    headers = {REPLAYED_HEADER: "true"} if answer.get("replayed") else {}
+    if not answer.get("ok"):
+        raise _as_http(ServiceError.from_problem(answer["problem"]))
+    result = answer["result"]
+    if call.route.location is not None:
+        headers["Location"] = call.route.location.format(
+            **{name: quote(str(value), safe="") for name, value in result.items()}
+        )
+    return json_response(result, int(answer.get("status", call.route.status)), headers)

@@ -1,0 +1,16 @@
+"""Every route of the gateway, in the order of the API document."""
+
+from __future__ import annotations
+
+from gateway.routes import assignments, grids, house, incidents, live, reports, teams
+from gateway.routes.table import Route
+
+ROUTES: tuple[Route, ...] = (
+    *incidents.ROUTES,
+    *assignments.ROUTES,
+    *teams.ROUTES,
+    *grids.ROUTES,
+    *reports.ROUTES,
+    *live.ROUTES,
+    *house.ROUTES,
+)

@@ -1,0 +1,72 @@
+"""Errors as they leave: RFC 9457 problem details, Chinese title first, a stable `code`, never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from chassis.errors import MalformedRequest, NotFound, ServiceError
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+
+class UnknownPath(NotFound):
+    """No route has this path."""
+
+    code, title = "unknown_path", "没有此路径 · No such path"
+
+
+class MethodNotAllowed(ServiceError):
+    """The path exists, not with this method; `allow` lists those it has."""
+
+    code, status, title = "method_not_allowed", 405, "不支持此方法 · Method not allowed"
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        super().__init__(f"this path takes {', '.join(allow)}")
+        self.allow = tuple(allow)
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is not of a type this route reads."""
+
+    code, status, title = "unsupported_media_type", 415, "不支持的内容类型 · Unsupported media type"
+
+
+class InvalidUtf8(MalformedRequest):
+    """The body is not UTF-8 text (RFC 8259 section 8.1)."""
+
+    code, title = "invalid_utf8", "编码不是 UTF-8 · Not UTF-8"
+
+
+class InvalidJson(MalformedRequest):
+    """The body is not one JSON object."""
+
+    code, title = "invalid_json", "不是有效的 JSON · Not valid JSON"
+
+
+def document(error: ServiceError, request_id: str) -> dict[str, Any]:
+    """The members of the problem document for one request."""
+    return {**error.to_problem(), "request_id": request_id}
+
+
+def headers_of(error: ServiceError) -> dict[str, str]:
+    """The headers HTTP asks for beside the document (RFC 9110, RFC 6750)."""
+    headers: dict[str, str] = {}
+    if error.status == 401:
+        reason = ', error="invalid_token"' if error.code == "invalid_token" else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="wangge"{reason}'
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allow)
+    if error.retryable and error.status in (503, 504):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return headers
+
+
+def problem_response(error: ServiceError, request_id: str) -> Response:
+    """The whole HTTP answer for an error."""
+    body = orjson.dumps(document(error, request_id))
+    return Response(body, status_code=error.status, headers=headers_of(error), media_type=CONTENT_TYPE)

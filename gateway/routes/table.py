@@ -1,0 +1,73 @@
+"""What a route is: one declaration from which both the running route and its part of the API document are made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from contracts.fields import Message
+from gateway.routes.params import Param
+from gateway.security.token import Actor
+
+if TYPE_CHECKING:
+    from gateway.routes.serving import Serving
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as a handler sees it."""
+
+    request: Request
+    actor: Actor
+    serving: Serving
+    route: Route
+
+
+Handler = Callable[[Call], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True, slots=True)
+class PathParam:
+    """One parameter of a path template."""
+
+    about: str
+    schema: dict[str, Any]
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path.
+
+    `answer` is left out where contracts.answers knows it by `rpc`. `owner` is the part of the system that
+    answers, `permission` what its caller must hold (None: anybody may call).
+    """
+
+    method: str
+    path: str
+    name: str
+    zh: str
+    en: str
+    owner: str
+    permission: str | None
+    handler: Handler
+    path_params: dict[str, PathParam] = field(default_factory=dict)
+    query: tuple[Param, ...] = ()
+    rpc: str | None = None
+    command: str | None = None
+    body: type[Message] | None = None
+    body_type: str = "application/json"
+    answer: type[Message] | None = None
+    answer_type: str = "application/json"
+    status: int = 200
+    location: str | None = None
+    about: str = ""
+
+    @property
+    def keyed(self) -> bool:
+        """True when the route takes an Idempotency-Key and an `occurred_at`."""
+        return self.command is not None

@@ -1,0 +1,202 @@
+"""The OpenAPI 3.1 document (openapis.org), written from the route table and the contracts.
+
+It cannot drift from what is served.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+from apispec import APISpec
+
+from contracts.answers import ANSWER_TYPES
+from contracts.catalogue import COMMAND_TYPES
+from contracts.fields import Message
+from contracts.json_schema import components
+from contracts.problem import Problem
+from gateway.routes.index import ROUTES
+from gateway.routes.params import Param
+from gateway.routes.problems import CONTENT_TYPE
+from gateway.routes.table import PathParam, Route
+
+OPENAPI_VERSION = "3.1.0"
+AT = "#/components/schemas/"
+FEED_COMMAND = "FeedCommand"
+DESCRIPTION = (
+    "县域网格治理：接警、推送、下派、到场、处置，按“115”计时。\n\n"
+    "Incidents to the right people in time, and the proof of it. Every call but health and documents needs "
+    "`Authorization: Bearer …`. Every mutating call takes an `Idempotency-Key` (the same key gives the same "
+    "answer, also after a crash; one is made and returned when absent) and may say when it happened with "
+    "`occurred_at` (RFC 3339 with offset). Errors are RFC 9457 problem documents with a stable `code`; those with "
+    "`retryable: true` may be sent again with the same key."
+)
+TAGS = (
+    ("incidents", "事件 · Incidents"),
+    ("assignments", "任务 · Assignments"),
+    ("teams", "联动组 · Teams"),
+    ("grids", "网格 · Grids"),
+    ("sla", "时效 · Figures"),
+    ("live", "实时 · Live"),
+    ("house", "运维 · Operations"),
+)
+_TAG_OF = {
+    "incidents": "incidents", "assignments": "assignments", "teams": "teams", "grids": "grids", "locate": "grids",
+    "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla", "feed": "live", "stream": "live",
+}  # fmt: skip
+_PROBLEMS = {
+    "400": "invalid_utf8, invalid_json",
+    "401": "missing_token, invalid_token",
+    "403": "forbidden",
+    "404": "not_found",
+    "409": "the present state does not allow it; `code` says which rule",
+    "413": "payload_too_large",
+    "415": "unsupported_media_type",
+    "422": "unknown_field, missing_field, invalid_input, idempotency_key_reused",
+    "503": "unavailable; see Retry-After",
+    "504": "deadline_exceeded; the outcome may be unknown: send again with the same key",
+}
+
+
+def document() -> dict[str, Any]:
+    """The document of exactly the routes that are served."""
+    spec = APISpec(
+        title="网格 Wangge",
+        version="1",
+        openapi_version=OPENAPI_VERSION,
+        info={"description": DESCRIPTION},
+        tags=[{"name": name, "description": about} for name, about in TAGS],
+        security=[{"token": []}],
+    )
+    for name, schema in _schemas().items():
+        spec.components.schema(name, schema)
+    spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    for status, about in _PROBLEMS.items():
+        spec.components.response(f"Problem{status}", _problem(about))
+    for route in ROUTES:
+        spec.path(route.path, operations={route.method.lower(): operation(route)})
+    return dict(spec.to_dict())
+
+
+def document_bytes() -> bytes:
+    """The document as JSON."""
+    return orjson.dumps(document(), option=orjson.OPT_INDENT_2)
+
+
+def operation(route: Route) -> dict[str, Any]:
+    """One route as an operation object."""
+    found: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": f"{route.zh} · {route.en}",
+        "tags": [tag_of(route)],
+        "parameters": [
+            *_path_parameters(route),
+            *(_parameter(param) for param in route.query),
+            *_header_parameters(route),
+        ],
+        "responses": _responses(route),
+        "x-owner": route.owner,
+        "x-permission": route.permission,
+    }
+    if route.about:
+        found["description"] = route.about
+    if route.permission is None:
+        found["security"] = []
+    body = _body(route)
+    if body is not None:
+        found["requestBody"] = body
+    return found
+
+
+def tag_of(route: Route) -> str:
+    """The chapter a route stands in."""
+    match = re.match(r"/v1/([a-z]+)", route.path)
+    return _TAG_OF[match[1]] if match else "house"
+
+
+def answer_of(route: Route) -> type[Message] | None:
+    """The schema of a route's answer, None when it has none in the contracts."""
+    return route.answer or ANSWER_TYPES.get(route.rpc or "")
+
+
+def _schemas() -> dict[str, Any]:
+    found: dict[str, type[Message]] = {Problem.__name__: Problem}
+    for route in ROUTES:
+        for schema in (route.body, answer_of(route)):
+            if schema is not None:
+                found[schema.__name__] = schema
+    found.update({schema.__name__: schema for schema in COMMAND_TYPES.values()})
+    union = {"oneOf": [{"$ref": AT + schema.__name__} for schema in COMMAND_TYPES.values()]}
+    return {**components(found, at=AT), FEED_COMMAND: union}
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [_path_parameter(name, param) for name, param in route.path_params.items()]
+
+
+def _path_parameter(name: str, param: PathParam) -> dict[str, Any]:
+    schema = {**param.schema, "pattern": f"^(?:{param.schema['pattern']})$"}
+    return {"name": name, "in": "path", "required": True, "description": param.about, "schema": schema}
+
+
+def _parameter(param: Param) -> dict[str, Any]:
+    schema = {"type": "array", "items": param.schema} if param.repeated else param.schema
+    return {"name": param.name, "in": "query", "required": param.required, "description": param.about, "schema": schema}
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.keyed:
+        about = "幂等键，缺省时由网关生成并返回 · The same key gives the same answer; made and returned when absent"
+        schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
+        return [{"name": "Idempotency-Key", "in": "header", "required": False, "description": about, "schema": schema}]
+    if route.name == "stream":
+        about = "从此偏移之后续传 · Resume after this offset"
+        return [
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "required": False,
+                "description": about,
+                "schema": {"type": "string"},
+            }
+        ]
+    return []
+
+
+def _body(route: Route) -> dict[str, Any] | None:
+    if route.name == "feed":
+        return {"required": True, "content": {route.body_type: {"schema": {"$ref": AT + FEED_COMMAND}}}}
+    if route.body is None:
+        return None
+    schema: dict[str, Any] = {"$ref": AT + route.body.__name__}
+    if route.keyed and "occurred_at" not in route.body().fields:
+        about = "何时发生，缺省为现在 · When it happened; absent means now"
+        stamp = {"type": "string", "format": "date-time", "description": about}
+        schema = {"allOf": [schema, {"type": "object", "properties": {"occurred_at": stamp}}]}
+    return {"required": bool(route.body().validate({})), "content": {route.body_type: {"schema": schema}}}
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    answer = answer_of(route)
+    schema: dict[str, Any] = {"$ref": AT + answer.__name__} if answer is not None else {}
+    ok: dict[str, Any] = {"description": route.zh, "content": {route.answer_type: {"schema": schema}}}
+    if route.location is not None:
+        ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
+    if route.permission is None:
+        return {str(route.status): ok}
+    codes = ["401", "403"]
+    if route.rpc or route.command:
+        codes += ["404", "422", "503", "504"]
+    if route.command:
+        codes += ["409"]
+    if route.body is not None:
+        codes += ["400", "413", "415"]
+    return {
+        str(route.status): ok,
+        **{code: {"$ref": f"#/components/responses/Problem{code}"} for code in sorted(codes)},
+    }
+
+
+def _problem(about: str) -> dict[str, Any]:
+    return {"description": about, "content": {CONTENT_TYPE: {"schema": {"$ref": f"{AT}Problem"}}}}

@@ -1,0 +1,145 @@
+"""One reader of the event stream: from its position, through the broker when it is far behind, then from the ring."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from gateway.metrics import STREAM_CATCHING_UP, STREAM_EVENTS
+from gateway.streams import frames
+from gateway.streams.broker_stream import BrokerStream, Reading, StreamLost
+from gateway.streams.filters import Filter
+from gateway.streams.ring import Event, Ring
+
+BEAT_SECONDS = 1.0
+CHUNK_EVENTS = 256
+AHEAD_SECONDS = 5.0
+
+Send = Callable[[bytes], Awaitable[None]]
+
+
+class Reader:
+    """Sends every wanted event after `position` in offset order, each once, or says which are lost.
+
+    `position` is the last offset examined (not: sent), None until a reader without one has joined the live end.
+    """
+
+    def __init__(self, ring: Ring, stream: BrokerStream, wanted: Filter, position: int | None, send: Send) -> None:
+        self._ring = ring
+        self._stream = stream
+        self._wanted = wanted
+        self.position = position
+        self._send = send
+        self._generation = ring.generation
+        self._joined_empty = False
+        self._next_beat = time.monotonic()
+        self._ahead_since: float | None = None
+
+    async def run(self, draining: asyncio.Event) -> None:
+        """Read until `draining`; then say where to resume. Raises what `send` raises."""
+        await self._send(frames.RETRY)
+        while not draining.is_set():
+            await self._beat()
+            await self._step(draining)
+        await self._send(frames.end("shutdown", self.position))
+
+    async def _step(self, draining: asyncio.Event) -> None:
+        if self._generation != self._ring.generation:
+            await self._start_over()
+        if self.position is None:
+            self._join_live_end()
+        if self.position is not None:
+            if self._ring.holds(self.position + 1):
+                self._ahead_since = None
+                if await self._deliver(self._ring.after(self.position, CHUNK_EVENTS)):
+                    return
+            elif self._is_ahead(self.position):
+                if self._waited_long_enough():
+                    await self._start_over()
+                    return
+            elif self._ring.newest is not None and self._stream.can_catch_up:
+                await self._catch_up(draining)
+                return
+        await self._ring.wait(self._until_beat())
+
+    def _join_live_end(self) -> None:
+        """A reader without a position begins with what comes after now; on an empty stream, with its first event."""
+        if self._ring.newest is None:
+            self._joined_empty = self._joined_empty or self._ring.settled
+        elif self._joined_empty and self._ring.oldest is not None:
+            self.position = self._ring.oldest - 1
+        elif self._ring.settled:
+            self.position = self._ring.newest
+
+    def _is_ahead(self, position: int) -> bool:
+        """True when the reader has seen more than the stream has: this gateway lags, or the stream was made anew."""
+        if not (self._ring.attached and self._ring.settled):
+            return False
+        return position > (-1 if self._ring.newest is None else self._ring.newest)
+
+    def _waited_long_enough(self) -> bool:
+        now = time.monotonic()
+        if self._ahead_since is None:
+            self._ahead_since = now
+        return now - self._ahead_since >= AHEAD_SECONDS
+
+    async def _start_over(self) -> None:
+        """The stream was made anew: everything in it is new to this reader, what was lost nobody can say."""
+        self._generation = self._ring.generation
+        self._ahead_since = None
+        if self.position is not None:
+            await self._send(frames.gap(self.position + 1, None, "stream_restarted"))
+            self.position = -1
+
+    async def _catch_up(self, draining: asyncio.Event) -> None:
+        """Read from the broker until the ring holds what comes next."""
+        assert self.position is not None  # noqa: S101 - _step joins first
+        STREAM_CATCHING_UP.inc()
+        try:
+            async with self._stream.catch_up(self.position + 1) as reading:
+                await self._read_to_the_ring(reading, draining)
+        except StreamLost:
+            await asyncio.sleep(min(BEAT_SECONDS, self._until_beat()))
+        finally:
+            STREAM_CATCHING_UP.dec()
+
+    async def _read_to_the_ring(self, reading: Reading, draining: asyncio.Event) -> None:
+        while not draining.is_set() and self._generation == self._ring.generation:
+            assert self.position is not None  # noqa: S101 - only _start_over unsets it
+            if self._ring.holds(self.position + 1):
+                return
+            events = await reading.next(self._until_beat())
+            for start in range(0, len(events), CHUNK_EVENTS):
+                await self._deliver(events[start : start + CHUNK_EVENTS])
+            await self._beat()
+
+    async def _deliver(self, events: Sequence[Event]) -> int:
+        """Send the wanted ones, with a gap before any that does not follow. How many were new."""
+        chunk: list[bytes] = []
+        fresh = sent = 0
+        for event in events:
+            expected = 0 if self.position is None else self.position + 1
+            if event.offset < expected:
+                continue
+            if event.offset > expected:
+                chunk.append(frames.gap(expected, event.offset - 1, "retention"))
+            self.position = event.offset
+            fresh += 1
+            if self._wanted.wants(event):
+                chunk.append(event.frame)
+                sent += 1
+        if chunk:
+            await self._send(b"".join(chunk))
+            STREAM_EVENTS.inc(sent)
+        return fresh
+
+    async def _beat(self) -> None:
+        now = time.monotonic()
+        if now < self._next_beat:
+            return
+        self._next_beat = now + BEAT_SECONDS
+        await self._send(frames.heartbeat(self._ring.newest, self.position, attached=self._ring.attached))
+
+    def _until_beat(self) -> float:
+        return max(0.0, self._next_beat - time.monotonic())
