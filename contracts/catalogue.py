@@ -47,9 +47,9 @@ def dump_data(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     UUIDs, aware datetimes and enums become text. Raises KeyError for a type without a schema and InvalidMessage for
     data that breaks it or has a field the schema does not know: what is not in the contract does not leave the house.
     """
-    plain = {key: plain(value) for key, value in data.items()}
-    check(EVENTS[type_], plain)
-    return plain
+    ready: dict[str, Any] = plain(data)
+    check(EVENTS[type_], ready)
+    return ready
 
 
 def load_data(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:

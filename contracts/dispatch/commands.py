@@ -99,7 +99,7 @@ def _schema(name: str, data: type[Message]) -> type[Message]:
         **address,
         "data": part,
         "__doc__": data.__doc__ or about,
-        "__module__": content.__name__,
+        "__module__": __name__,
     }
     return type(title, (base,), members)
 
