@@ -33,7 +33,9 @@ def centres(
             for grid in community.children:
                 if kind_of[grid.code] == "enterprise" and chance.random() < ENTERPRISE_HAS_CENTRE:
                     hours = chance.choice(ENTERPRISE_HOURS)
-                    rows.append(_row("C3", "enterprise_micro_centre", "企业微中心", "Micro-centre", grid, names, cells, hours))
+                    rows.append(
+                        _row("C3", "enterprise_micro_centre", "企业微中心", "Micro-centre", grid, names, cells, hours)
+                    )
     return rows
 
 

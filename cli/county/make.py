@@ -29,7 +29,7 @@ def write_county(plan: CountyPlan, out: Path) -> dict[str, int]:
 
     Raises ValueError when the plan does not fit the codes or the box.
     """
-    chance = random.Random(plan.seed)  # noqa: S311 - a repeatable county, not a secret
+    chance = random.Random(plan.seed)
     county = grow(plan, chance)
     cells = ground(county, plan.bounds, chance)
     named = (plan.name_zh, plan.name_en) if plan.name_zh else None
@@ -118,10 +118,30 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 
 @click.command("make")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--demo", is_flag=True, help="演示县 · The demo county: 10 towns, 40 communities, 138 grids, 993 micro-grids.")
-@click.option("--bbox", "bounds", callback=_bounds_option, metavar="W,S,E,N", help="范围 · Bounding box in degrees (default: the demo county's).")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="随机种子 · The same seed gives the same bytes.")
-@click.option("--people", type=click.IntRange(1000, 20_000_000), default=120_000, show_default=True, help="人口 · Residents; the sizes below follow from it.")
+@click.option(
+    "--demo", is_flag=True, help="演示县 · The demo county: 10 towns, 40 communities, 138 grids, 993 micro-grids."
+)
+@click.option(
+    "--bbox",
+    "bounds",
+    callback=_bounds_option,
+    metavar="W,S,E,N",
+    help="范围 · Bounding box in degrees (default: the demo county's).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="随机种子 · The same seed gives the same bytes.",
+)
+@click.option(
+    "--people",
+    type=click.IntRange(1000, 20_000_000),
+    default=120_000,
+    show_default=True,
+    help="人口 · Residents; the sizes below follow from it.",
+)
 @click.option("--towns", type=_AT_LEAST_ONE, help="乡镇街道数 · Towns and subdistricts.")
 @click.option("--communities", type=_AT_LEAST_ONE, help="社区村数 · Communities and villages.")
 @click.option("--grids", type=_AT_LEAST_ONE, help="网格数 · Grids.")
@@ -129,7 +149,15 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.option("--name", default="", help="县名 · Name in Chinese (default: made up from the seed).")
 @click.option("--name-en", default="", help="县名(英文) · Name in English.")
 def make(
-    out: Path, demo: bool, bounds: Bounds | None, seed: int, people: int, name: str, name_en: str, **wanted: int | None
+    out: Path,
+    *,
+    demo: bool,
+    bounds: Bounds | None,
+    seed: int,
+    people: int,
+    name: str,
+    name_en: str,
+    **wanted: int | None,
 ) -> None:
     """生成一个虚拟县 · Make a synthetic county in OUT: grids.geojson, centres.csv, posts.csv, teams.csv.
 
@@ -138,7 +166,9 @@ def make(
     """
     chosen = dict(DEMO) if demo else sizes(people) | {"people": people}
     chosen |= {key: value for key, value in wanted.items() if value is not None}
-    plan = CountyPlan(bounds or DEMO_BOUNDS, seed, name_zh=name, name_en=name_en or ("County" if name else ""), **chosen)
+    plan = CountyPlan(
+        bounds or DEMO_BOUNDS, seed, name_zh=name, name_en=name_en or ("County" if name else ""), **chosen
+    )
     try:
         written = write_county(plan, out)
     except ValueError as error:

@@ -38,7 +38,10 @@ def _name_grids(community: Node, names: dict[str, tuple[str, str]]) -> None:
     for number, grid in enumerate(community.children, 1):
         names[grid.code] = (f"{zh}第{numeral(number)}网格", f"{en} Grid {number}")
         for small, micro in enumerate(grid.children, 1):
-            names[micro.code] = (f"{names[grid.code][0]}第{numeral(small)}微网格", f"{names[grid.code][1]} Micro-grid {small}")
+            names[micro.code] = (
+                f"{names[grid.code][0]}第{numeral(small)}微网格",
+                f"{names[grid.code][1]} Micro-grid {small}",
+            )
 
 
 def _endless(pairs: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

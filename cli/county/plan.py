@@ -95,7 +95,12 @@ def grow(plan: CountyPlan, chance: random.Random) -> Node:
 
 
 def _split(
-    parents: list[Node], total: int, level: str, digits: int, chance: random.Random, weights: Sequence[float] | None = None
+    parents: list[Node],
+    total: int,
+    level: str,
+    digits: int,
+    chance: random.Random,
+    weights: Sequence[float] | None = None,
 ) -> list[Node]:
     shares = share_out(total, weights or [chance.uniform(0.6, 1.4) for _ in parents])
     if max(shares) >= 10**digits:
@@ -106,7 +111,10 @@ def _split(
 
 
 def share_out(total: int, weights: Sequence[float]) -> list[int]:
-    """Split a whole number by weights, at least one each, the largest remainders rounded up. Raises ValueError when there is less than one each."""
+    """Split a whole number by weights, at least one each, the largest remainders rounded up.
+
+    Raises ValueError when there is less than one each.
+    """
     if total < len(weights):
         raise ValueError(f"{total} cannot be shared among {len(weights)}")
     rest = total - len(weights)

@@ -30,7 +30,11 @@ from services.registry.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # An import of a large county thinks for seconds between two statements, and stores a hundred thousand rows in one.
-_IMPORT_TIMEOUTS = {"statement_timeout_ms": 120_000, "idle_in_transaction_timeout_ms": 300_000, "lock_timeout_ms": 60_000}
+_IMPORT_TIMEOUTS = {
+    "statement_timeout_ms": 120_000,
+    "idle_in_transaction_timeout_ms": 300_000,
+    "lock_timeout_ms": 60_000,
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def relay(settings: Settings, engine: Engine) -> Relay:
 
 def cleaners(engine: Engine) -> list[Cleaner]:
     """The cleaners of the tables that every service has."""
-    return chassis_cleaners(engine, chassis.inbox, chassis.idempotency)
+    return chassis_cleaners(engine, chassis)
 
 
 def import_files(

@@ -15,6 +15,7 @@ from chassis.database import database_now, in_transaction
 from services.registry.adapters import repositories
 from services.registry.adapters.announcements import announcements
 from services.registry.adapters.tables import chassis, tree_state
+from services.registry.application.ports import Books, WithBooks
 from services.registry.domain.versions import Versioned
 
 T = TypeVar("T")
@@ -46,10 +47,10 @@ class TransactionBooks:
         return int(self._connection.execute(counted.returning(tree_state.c.version)).scalar_one())
 
 
-def with_books(engine: Engine) -> Callable[[Callable[[TransactionBooks], T]], T]:
-    """Meets the port WithBooks. A second writer waits for the first: rules between nodes need the tree to hold still."""
+def with_books(engine: Engine) -> WithBooks:
+    """Meets the port WithBooks. A second writer waits: rules between nodes need the tree to hold still."""
 
-    def run(work: Callable[[TransactionBooks], T]) -> T:
+    def run(work: Callable[[Books], T]) -> T:
         def in_lock(connection: Connection) -> T:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(WRITER_LOCK, 0))))
             return work(TransactionBooks(connection))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from chassis.clock import format_time
 from services.registry.domain.boundary import Boundary
 from services.registry.domain.centre import CentreFacts
@@ -12,7 +14,7 @@ from services.registry.domain.grid import GridFacts
 from services.registry.domain.post import PostFacts
 from services.registry.domain.versions import Version
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | RowMapping
 GRID_FACTS = ("parent_code", "level", "kind", "name_zh", "name_en", "boundary", "boundary_derived", "households")
 POST_FACTS = ("grid_code", "role", "a_holder", "b_holder", "a_absent")
 _CENTRE_FACTS = ("name_zh", "name_en", "kind", "grid_code", "lat", "lon", "always_open")
@@ -79,6 +81,6 @@ def centre_record(row: Row) -> dict[str, Any]:
 
 
 def post_record(row: Row) -> dict[str, Any]:
-    """A row of post_version as contracts.registry tells a post. A post that is no more is told as one that nobody holds."""
+    """A row of post_version as contracts.registry tells a post; a retired one is told as held by nobody."""
     record = {name: row[name] for name in ("post_id", "version", *POST_FACTS)}
     return record | {"a_holder": None, "b_holder": None} if row["retired"] else record

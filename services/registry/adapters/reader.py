@@ -51,7 +51,9 @@ class SqlReader:
         below = grid_version.c.code.startswith(prefix, autoescape=True) & (
             func.length(grid_version.c.code) <= longest_code
         )
-        return self._grids(select(*_WITHOUT_GROUND).where(live, below).order_by(func.length(grid_version.c.code), "code"))
+        return self._grids(
+            select(*_WITHOUT_GROUND).where(live, below).order_by(func.length(grid_version.c.code), "code")
+        )
 
     def centres(self, prefix: str) -> list[dict[str, Any]]:
         live = centre_version.c.retired.is_(False) & holds(centre_version, None)

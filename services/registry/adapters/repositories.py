@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, DateTime, Table, Text, bindparam, column, func, insert, literal_column, select, update
@@ -27,7 +27,7 @@ class TableRepository(Generic[V]):
         connection: Connection,
         table: Table,
         kind: type[V],
-        facts_of: Callable[[Mapping[str, Any]], Any],
+        facts_of: Callable[[mapping.Row], Any],
         columns_of: Callable[[Any], dict[str, Any]],
     ) -> None:
         self._connection = connection
@@ -66,7 +66,7 @@ class TableRepository(Generic[V]):
             .values(valid_to=literal_column(f"{ending.name}.ends_at"))
         )
 
-    def _version(self, row: Mapping[str, Any]) -> Version[Any]:
+    def _version(self, row: mapping.Row) -> Version[Any]:
         return Version(row["version"], self._facts_of(row), row["valid_from"], row["valid_to"], row["retired"])
 
     def _columns(self, key: str, version: Version[Any]) -> dict[str, Any]:

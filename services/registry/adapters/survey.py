@@ -17,14 +17,15 @@ def shape_of(boundary: Boundary) -> MultiPolygon:
 
 
 def boundary_of(shape: BaseGeometry) -> Boundary:
-    """The polygons of a shape in normal form, on the grid of coordinates that boundaries keep; lines and points are dropped."""
+    """The polygons of a shape in normal form, rounded as boundaries are; lines and points are dropped."""
     parts = shapely.get_parts(shapely.normalize(shape))
     return Boundary(tuple(_rings(part) for part in parts if isinstance(part, Polygon)))
 
 
 def _rings(polygon: Polygon) -> tuple[tuple[tuple[float, float], ...], ...]:
     return tuple(
-        tuple((round(x, DECIMALS), round(y, DECIMALS)) for x, y in ring.coords) for ring in (polygon.exterior, *polygon.interiors)
+        tuple((round(x, DECIMALS), round(y, DECIMALS)) for x, y in ring.coords)
+        for ring in (polygon.exterior, *polygon.interiors)
     )
 
 

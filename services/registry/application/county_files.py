@@ -1,12 +1,16 @@
-"""Reads the files of a county: grids.geojson, centres.csv, posts.csv. All UTF-8, a byte order mark is accepted; each is optional.
+"""Reads the files of a county: grids.geojson, centres.csv, posts.csv, each optional.
 
-grids.geojson   a FeatureCollection in WGS 84 (RFC 7946). Properties: code, parent_code (null for the county), level
-                (county|town|community|grid|micro_grid), kind (street|courtyard|institution|enterprise; null above grid), name_zh, name_en;
-                optional households (a number) and retired (true: the node is no more). Other properties are ignored. Geometry Polygon or
-                MultiPolygon; a micro-grid must have one, above it null means the union of the children.
-centres.csv     code, name_zh, name_en, kind (county|street_centre|community_station|enterprise_micro_centre), grid_code, lat, lon,
-                always_open, opens, closes (local HH:MM, past midnight allowed); optional retired.
-posts.csv       post_id, grid_code, role, a_holder, b_holder (opaque references such as staff-000123, empty is a vacancy), a_absent; optional retired.
+All are UTF-8; a byte order mark is accepted.
+
+grids.geojson   A FeatureCollection in WGS 84 (RFC 7946). Properties: code, parent_code (null for the county), level
+                (county|town|community|grid|micro_grid), kind (street|courtyard|institution|enterprise; null above
+                grid), name_zh, name_en; optional households (a number) and retired (true: the node is no more). Other
+                properties are ignored. Geometry Polygon or MultiPolygon; a micro-grid must have one, above it null
+                means the union of the children.
+centres.csv     code, name_zh, name_en, kind (county|street_centre|community_station|enterprise_micro_centre),
+                grid_code, lat, lon, always_open, opens, closes (local HH:MM, past midnight allowed); optional retired.
+posts.csv       post_id, grid_code, role, a_holder, b_holder (opaque references such as staff-000123, empty is a
+                vacancy), a_absent; optional retired.
 
 What a file does not mention stays as it is. docs/county-files.md shows examples.
 """
@@ -20,9 +24,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from services.registry.application.county_records import (
+    CENTRE_COLUMNS,
+    OPTIONAL_COLUMNS,
+    POST_COLUMNS,
+    centre_of,
+    grid_of,
+    post_of,
+)
 from services.registry.application.report import Fault, fault_of
-from services.registry.application.rows import Row, degrees, flag, optional_text, optional_whole, text
-from services.registry.domain.boundary import Boundary
+from services.registry.application.rows import Row
 from services.registry.domain.centre import CentreFacts
 from services.registry.domain.errors import Refusal, broken
 from services.registry.domain.grid import GridFacts
@@ -31,17 +42,17 @@ from services.registry.domain.post import PostFacts
 GRIDS, CENTRES, POSTS = "grids.geojson", "centres.csv", "posts.csv"
 FILES = (GRIDS, CENTRES, POSTS)
 
-_CENTRE_COLUMNS = ("code", "name_zh", "name_en", "kind", "grid_code", "lat", "lon", "always_open", "opens", "closes")
-_POST_COLUMNS = ("post_id", "grid_code", "role", "a_holder", "b_holder", "a_absent")
-_OPTIONAL_COLUMNS = ("retired",)
-
 F = TypeVar("F")
-Parse = Callable[[Mapping[str, Any]], tuple[str, F, bool]]
+Parse = Callable[[Any], tuple[str, F, bool]]
+Records = Iterator[tuple[int, Any]]
 
 
 @dataclass(slots=True)
 class CountyFiles:
-    """Readable rows by file; ``mentioned``: every code a file names, readable or not, so that one fault is not told twice."""
+    """Readable rows by file.
+
+    ``mentioned``: every code that grids.geojson names, readable or not, so that one fault is not told twice.
+    """
 
     grids: list[Row[GridFacts]] = field(default_factory=list)
     centres: list[Row[CentreFacts]] = field(default_factory=list)
@@ -54,39 +65,40 @@ class CountyFiles:
 def read_county(files: Mapping[str, bytes]) -> CountyFiles:
     """Read what is there. Faults name file, row and field; a faulty row is left out of the rows."""
     county = CountyFiles()
-    for name, parse, rows, records in (
-        (GRIDS, _grid, county.grids, _features),
-        (CENTRES, _centre, county.centres, _table(_CENTRE_COLUMNS)),
-        (POSTS, _post, county.posts, _table(_POST_COLUMNS)),
-    ):
-        if name in files:
-            _read(county, name, files[name], parse, rows, records)
+    if GRIDS in files:
+        _read(county, GRIDS, _features(files[GRIDS]), grid_of, county.grids)
+    if CENTRES in files:
+        _read(county, CENTRES, _table(files[CENTRES], CENTRE_COLUMNS), centre_of, county.centres)
+    if POSTS in files:
+        _read(county, POSTS, _table(files[POSTS], POST_COLUMNS), post_of, county.posts)
     return county
 
 
-def _read(
-    county: CountyFiles, name: str, body: bytes, parse: Parse[F], rows: list[Row[F]], records: Callable[[str], Iterator[tuple[int, Any]]]
-) -> None:
+def _read(county: CountyFiles, file: str, records: Records, parse: Parse[F], rows: list[Row[F]]) -> None:
     seen: dict[str, int] = {}
     try:
-        decoded = _decoded(body)
-        for number, record in records(decoded):
-            county.records[name] = county.records.get(name, 0) + 1
+        for number, record in records:
+            county.records[file] = county.records.get(file, 0) + 1
             code = _code_in(record)
-            if name == GRIDS and code is not None:
+            if file == GRIDS and code is not None:
                 county.mentioned.add(code)
             try:
-                if isinstance(record, Refusal):
-                    raise record
-                key, facts, retired = parse(record)
-                if key in seen:
-                    raise broken("code_once", "post_id" if name == POSTS else "code", f"{key} is in row {seen[key]} already", first=seen[key])
-                seen[key] = number
-                rows.append(Row(name, number, key, facts, retired))
+                rows.append(_row(file, number, record, parse, seen))
             except Refusal as refusal:
-                county.faults.append(fault_of(refusal, name, number, code))
+                county.faults.append(fault_of(refusal, file, number, code))
     except Refusal as refusal:
-        county.faults.append(fault_of(refusal, name, 0, None))
+        county.faults.append(fault_of(refusal, file, 0, None))
+
+
+def _row(file: str, number: int, record: Any, parse: Parse[F], seen: dict[str, int]) -> Row[F]:
+    if isinstance(record, Refusal):
+        raise record
+    key, facts, retired = parse(record)
+    if key in seen:
+        name = "post_id" if file == POSTS else "code"
+        raise broken("code_once", name, f"{key} is in row {seen[key]} already", first=seen[key])
+    seen[key] = number
+    return Row(file, number, key, facts, retired)
 
 
 def _decoded(body: bytes) -> str:
@@ -103,7 +115,8 @@ def _code_in(record: Any) -> str | None:
     return found.strip()[:64] if isinstance(found, str) else None
 
 
-def _features(decoded: str) -> Iterator[tuple[int, Any]]:
+def _features(body: bytes) -> Records:
+    decoded = _decoded(body)
     try:
         document = json.loads(decoded)
     except ValueError as error:
@@ -124,75 +137,36 @@ def _is_wgs84(crs: Any) -> bool:
     return crs is None or any(name in json.dumps(crs) for name in ("CRS84", "EPSG::4326", "EPSG:4326"))
 
 
-def _table(columns: tuple[str, ...]) -> Callable[[str], Iterator[tuple[int, Any]]]:
-    def records(decoded: str) -> Iterator[tuple[int, Any]]:
-        reader = csv.reader(io.StringIO(decoded, newline=""), strict=True)
+def _table(body: bytes, columns: tuple[str, ...]) -> Records:
+    """Rows below the header as dicts; a row that does not fit the header as the refusal it deserves."""
+    reader = csv.reader(io.StringIO(_decoded(body), newline=""), strict=True)
+    try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(header, columns)
-        try:
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                fits = len(cells) == len(header)
-                count = {"cells": len(cells), "columns": len(header)}
-                yield (
-                    reader.line_num,
-                    dict(zip(header, cells, strict=True)) if fits else broken("cell_count", "row", f"{len(cells)} cells below a header of {len(header)}", **count),
-                )
-        except csv.Error as error:
-            raise broken("csv", "file", f"line {reader.line_num}: {error}") from None
-
-    return records
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) == len(header):
+                yield reader.line_num, dict(zip(header, cells, strict=True))
+            else:
+                detail = f"{len(cells)} cells below a header of {len(header)}"
+                yield reader.line_num, broken("cell_count", "row", detail, cells=len(cells), columns=len(header))
+    except csv.Error as error:
+        raise broken("csv", "file", f"line {reader.line_num}: {error}") from None
 
 
 def _check_header(header: list[str], columns: tuple[str, ...]) -> None:
     missing = [name for name in columns if name not in header]
     if missing:
-        raise broken("missing_column", missing[0], f"columns are missing: {', '.join(missing)}", columns=", ".join(missing))
-    unknown = [name for name in header if name not in (*columns, *_OPTIONAL_COLUMNS)]
+        raise broken(
+            "missing_column", missing[0], f"columns are missing: {', '.join(missing)}", columns=", ".join(missing)
+        )
+    unknown = [name for name in header if name not in (*columns, *OPTIONAL_COLUMNS)]
     if unknown or len(set(header)) < len(header):
         names = ", ".join(name[:40] for name in unknown)
-        raise broken("unknown_column", unknown[0][:40] if unknown else "header", f"columns are unknown or twice there: {names}", columns=names)
-
-
-def _grid(feature: Any) -> tuple[str, GridFacts, bool]:
-    cells = feature.get("properties") if isinstance(feature, dict) else None
-    if not isinstance(cells, dict) or feature.get("type") != "Feature":
-        raise broken("feature", "properties", "not a Feature with properties")
-    geometry = feature.get("geometry")
-    facts = GridFacts(
-        parent_code=optional_text(cells, "parent_code"),
-        level=text(cells, "level"),
-        kind=optional_text(cells, "kind"),
-        name_zh=text(cells, "name_zh"),
-        name_en=optional_text(cells, "name_en") or "",
-        boundary=None if geometry is None else Boundary.from_geojson(geometry),
-        households=optional_whole(cells, "households"),
-    )
-    return text(cells, "code"), facts, flag(cells, "retired")
-
-
-def _centre(cells: Mapping[str, Any]) -> tuple[str, CentreFacts, bool]:
-    opens, closes = optional_text(cells, "opens"), optional_text(cells, "closes")
-    facts = CentreFacts(
-        name_zh=text(cells, "name_zh"),
-        name_en=optional_text(cells, "name_en") or "",
-        kind=text(cells, "kind"),
-        grid_code=text(cells, "grid_code"),
-        lat=degrees(cells, "lat"),
-        lon=degrees(cells, "lon"),
-        always_open=flag(cells, "always_open"),
-        hours=None if opens is None and closes is None else (opens or "", closes or ""),
-    )
-    return text(cells, "code"), facts, flag(cells, "retired")
-
-
-def _post(cells: Mapping[str, Any]) -> tuple[str, PostFacts, bool]:
-    facts = PostFacts(
-        grid_code=text(cells, "grid_code"),
-        role=text(cells, "role"),
-        a_holder=optional_text(cells, "a_holder"),
-        b_holder=optional_text(cells, "b_holder"),
-        a_absent=flag(cells, "a_absent"),
-    )
-    return text(cells, "post_id"), facts, flag(cells, "retired")
+        raise broken(
+            "unknown_column",
+            unknown[0][:40] if unknown else "header",
+            f"columns are unknown or twice there: {names}",
+            columns=names,
+        )

@@ -1,6 +1,6 @@
-"""Takes the files of a county into the books: all of them or nothing, or with ``partial`` every record that is sound.
+"""Takes the files of a county into the books: all of them or nothing, or with ``partial`` every sound record.
 
-Taking the same files again changes nothing, makes no version and tells no event. The shape of the files is in ``county_files``.
+Taking the same files again changes nothing, makes no version and tells no event. ``county_files`` says what they hold.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from services.registry.application.county_files import CENTRES, FILES, GRIDS, POSTS, CountyFiles, read_county
 from services.registry.application.derive import derive_boundaries
 from services.registry.application.desk_check import grids_in_use, row_faults, staffing_faults
-from services.registry.application.ports import Books, WithBooks, Surveyor
+from services.registry.application.ports import Books, Surveyor, WithBooks
 from services.registry.application.report import Fault, ImportReport, Tally, fault_of
 from services.registry.application.rows import Row
 from services.registry.application.tree_check import GridRow, TreeCheck, orphaned
@@ -28,18 +28,25 @@ F = TypeVar("F")
 
 
 def import_county(
-    with_books: WithBooks, surveyor: Surveyor, files: Mapping[str, bytes], *, partial: bool = False, valid_from: datetime | None = None
+    with_books: WithBooks,
+    surveyor: Surveyor,
+    files: Mapping[str, bytes],
+    *,
+    partial: bool = False,
+    valid_from: datetime | None = None,
 ) -> ImportReport:
-    """Import by file name → bytes; unknown names are left alone. ``valid_from``: when the facts began to hold, else now.
+    """Import by file name → bytes; unknown names are left alone. ``valid_from``: since when the facts hold, else now.
 
-    Never raises for what a file says: faults are in the report, and with any of them (unless ``partial``) nothing is written.
+    Never raises for what a file says: faults are in the report, and with any of them nothing is written, unless
+    ``partial``.
     """
-    return with_books(lambda books: _import(books, surveyor, read_county(files), files, partial, valid_from))
+    return with_books(lambda books: _import(books, surveyor, files, partial=partial, valid_from=valid_from))
 
 
 def _import(
-    books: Books, surveyor: Surveyor, read: CountyFiles, files: Mapping[str, bytes], partial: bool, valid_from: datetime | None
+    books: Books, surveyor: Surveyor, files: Mapping[str, bytes], *, partial: bool, valid_from: datetime | None
 ) -> ImportReport:
+    read = read_county(files)
     report = ImportReport(partial, tallies={name: Tally(read.records.get(name, 0)) for name in FILES if name in files})
     county = _County(books.grids.all_current(), books.centres.all_current(), books.posts.all_current())
     report.faults = read.faults + _take_out_faulty(read, county, surveyor, partial=partial)
@@ -129,7 +136,12 @@ def _apply(read: CountyFiles, county: _County, surveyor: Surveyor, at: datetime,
 
 
 def _apply_grids(
-    rows: list[GridRow], nodes: dict[str, GridNode], surveyor: Surveyor, at: datetime, tally: Tally, changed: list[GridNode]
+    rows: list[GridRow],
+    nodes: dict[str, GridNode],
+    surveyor: Surveyor,
+    at: datetime,
+    tally: Tally,
+    changed: list[GridNode],
 ) -> None:
     retired = {row.key for row in rows if row.retired}
     before = {code: node.current.facts for code, node in nodes.items() if node.current and not node.current.retired}

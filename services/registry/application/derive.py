@@ -14,8 +14,8 @@ from services.registry.domain.grid import GridFacts
 def derive_boundaries(tree: Mapping[str, GridFacts], touched: set[str], surveyor: Surveyor) -> dict[str, GridFacts]:
     """Facts of the whole live tree with derived boundaries filled in.
 
-    ``tree``: facts by code, in which a node to be derived has ``boundary_derived`` or no boundary. ``touched``: codes whose
-    ground may be new; only they and what is above them are worked out, the others keep what they have.
+    ``tree``: facts by code, in which a node to be derived has ``boundary_derived`` or no boundary. ``touched``: codes
+    whose ground may be new; only they and what is above them are worked out, the others keep what they have.
     """
     facts = dict(tree)
     children: dict[str, list[str]] = {}
@@ -30,13 +30,14 @@ def derive_boundaries(tree: Mapping[str, GridFacts], touched: set[str], surveyor
         if own.boundary is not None and not own.boundary_derived:
             continue
         if code in stale or (own.boundary is None and code in children):
-            facts[code] = replace(own, **_united([facts[child].boundary for child in children.get(code, [])], surveyor))
+            united = _united([facts[child].boundary for child in children.get(code, [])], surveyor)
+            facts[code] = replace(own, boundary=united, boundary_derived=united is not None)
     return facts
 
 
-def _united(parts: list[Boundary | None], surveyor: Surveyor) -> dict[str, Boundary | bool | None]:
+def _united(parts: list[Boundary | None], surveyor: Surveyor) -> Boundary | None:
     known = [part for part in parts if part is not None]
-    return {"boundary": surveyor.union(known) if known else None, "boundary_derived": bool(known)}
+    return surveyor.union(known) if known else None
 
 
 def _and_above(codes: set[str]) -> set[str]:

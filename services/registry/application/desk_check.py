@@ -17,7 +17,9 @@ F = TypeVar("F", CentreFacts, PostFacts)
 PostRow = Row[PostFacts]
 
 
-def row_faults(rows: Iterable[Row[F]], kind: type[Versioned[F]], grids: Collection[str]) -> Iterator[tuple[Row[F], Fault]]:
+def row_faults(
+    rows: Iterable[Row[F]], kind: type[Versioned[F]], grids: Collection[str]
+) -> Iterator[tuple[Row[F], Fault]]:
     """Rules of each row, and that the grid it names exists."""
     for row in rows:
         own = list(kind(row.key).refusals(row.facts))

@@ -52,8 +52,9 @@ class Books(Protocol):
 
 
 class WithBooks(Protocol):
-    """Does a piece of work on the books in one transaction of one writer at a time: committed when it returns, rolled back when it raises.
+    """Does a piece of work on the books in one transaction of one writer at a time.
 
+    Committed when the work returns, rolled back when it raises.
     The work may be run again after a clash, so it has no effect but on the books.
     """
 

@@ -35,14 +35,14 @@ def history(reader: Reader, code: str) -> dict[str, Any]:
 
 
 def locate(reader: Reader, locator: Locator, lat: float, lon: float, at: datetime | None = None) -> dict[str, Any]:
-    """County, town, community, grid and micro-grid of a point, without boundaries. Raises position_range, outside_county."""
+    """County to micro-grid of a point, without boundaries. Raises position_range, outside_county."""
     if not -90 <= lat <= 90:
         raise broken("position_range", "lat", "latitude is -90..90")
     if not -180 <= lon <= 180:
         raise broken("position_range", "lon", "longitude is -180..180")
     code = locator.locate(lat, lon, at)
     if code is None:
-        raise outside_county(lat, lon)
+        raise outside_county()
     return {"chain": reader.grids(chain_of(code), at)}
 
 
@@ -72,5 +72,5 @@ def tree(reader: Reader, prefix: str = "", depth: int | None = None) -> dict[str
 
 
 def _check_prefix(prefix: str) -> None:
-    if len(prefix) > CODE_LENGTH[Level.MICRO_GRID] or not (prefix == "" or prefix.isascii() and prefix.isdigit()):
+    if len(prefix) > CODE_LENGTH[Level.MICRO_GRID] or not (prefix == "" or (prefix.isascii() and prefix.isdigit())):
         raise broken("prefix_shape", "prefix", "a prefix is up to 17 digits")

@@ -16,7 +16,10 @@ MOST_ERRORS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One refused record. ``row``: line of a CSV file (the header is 1) or number of a GeoJSON feature (the first is 1); 0 is the file."""
+    """One refused record.
+
+    ``row``: line of a CSV file (the header is 1) or number of a GeoJSON feature (the first is 1); 0 is the file itself.
+    """
 
     file: str
     row: int
@@ -68,7 +71,9 @@ class ImportReport:
             "ok": not self.faults,
             "partial": self.partial,
             "applied": self.applied,
-            "counts": {name: {slot: getattr(tally, slot) for slot in tally.__slots__} for name, tally in self.tallies.items()},
+            "counts": {
+                name: {slot: getattr(tally, slot) for slot in tally.__slots__} for name, tally in self.tallies.items()
+            },
             "events": self.events,
             "tree_version": self.tree_version,
             "errors_total": len(self.faults),

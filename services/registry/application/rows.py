@@ -51,7 +51,7 @@ def optional_text(cells: Cells, name: str) -> str | None:
 
 
 def flag(cells: Cells, name: str, *, default: bool = False) -> bool:
-    """true or false, 是 or 否; the default when absent."""
+    """True or false, 是 or 否; the default when absent."""
     value = cells.get(name)
     if isinstance(value, bool):
         return value

@@ -26,7 +26,10 @@ class TreeCheck:
         self._verdicts: dict[str, str | None] = {}
 
     def faults(self, rows: Iterable[GridRow], mentioned: frozenset[str]) -> list[tuple[GridRow, Fault]]:
-        """Every broken rule with the row that breaks it. ``mentioned``: codes that count as present although their row is faulty."""
+        """Every broken rule with the row that breaks it.
+
+        ``mentioned``: codes that count as present although their row is faulty.
+        """
         by_code = {row.key: row for row in rows}
         found = list(self._alone(by_code, mentioned))
         found += self._between(by_code)
@@ -53,7 +56,9 @@ class TreeCheck:
             elif not own:
                 yield from ((row, refusal) for refusal in self._placed(row, live, mentioned))
 
-    def _placed(self, row: GridRow, live: Mapping[str, Boundary | None], mentioned: frozenset[str]) -> Iterator[Refusal]:
+    def _placed(
+        self, row: GridRow, live: Mapping[str, Boundary | None], mentioned: frozenset[str]
+    ) -> Iterator[Refusal]:
         parent = row.facts.parent_code
         if parent is not None and parent not in live and parent not in mentioned:
             yield broken("parent_known", "parent_code", f"there is no {parent}", parent=parent)
@@ -84,14 +89,21 @@ class TreeCheck:
     ) -> Iterator[tuple[GridRow, Refusal]]:
         for first, second, share in self._surveyor.overlaps(level):
             # The later of two new ones is refused, so that --partial keeps the other.
-            guilty = max((code for code in (first, second) if code in changed), key=lambda code: by_code[code].row, default=None)
+            guilty = max(
+                (code for code in (first, second) if code in changed), key=lambda code: by_code[code].row, default=None
+            )
             if guilty is not None:
                 refusal = overlap_refusal(guilty, second if guilty == first else first, share)
                 if refusal is not None:
                     yield by_code[guilty], refusal
 
     def _outside(
-        self, code: str, boundary: Boundary, drawn: Mapping[str, Boundary], changed: set[str], by_code: Mapping[str, GridRow]
+        self,
+        code: str,
+        boundary: Boundary,
+        drawn: Mapping[str, Boundary],
+        changed: set[str],
+        by_code: Mapping[str, GridRow],
     ) -> Iterator[tuple[GridRow, Refusal]]:
         parent = next((above for above in reversed(chain_of(code)[:-1]) if above in drawn), None)
         if parent is None or not changed.intersection((code, parent)):

@@ -56,7 +56,11 @@ def code_refusals(code: str, level: str, parent_code: str | None) -> Iterator[Re
     if level not in CODE_LENGTH:
         yield broken("level_known", "level", f"{level[:40]!r} is not a level", given=level[:40])
     elif level != says:
-        yield broken("level_matches_code", "level", f"a code of {len(code)} digits is a {says}, not a {level}", says=says.value)
+        yield broken(
+            "level_matches_code", "level", f"a code of {len(code)} digits is a {says}, not a {level}", says=says.value
+        )
     expected = parent_of(code)
     if parent_code != expected:
-        yield broken("parent_prefix", "parent_code", f"the parent of {code} is {expected or 'none'}", expected=expected or "")
+        yield broken(
+            "parent_prefix", "parent_code", f"the parent of {code} is {expected or 'none'}", expected=expected or ""
+        )

@@ -13,14 +13,7 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self,
-        code: str,
-        kind: str,
-        detail: str,
-        *,
-        field: str | None = None,
-        rule: str | None = None,
-        **extra: Any,
+        self, code: str, kind: str, detail: str, *, field: str | None = None, rule: str | None = None, **extra: Any
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -38,9 +31,11 @@ def broken(rule: str, field: str, detail: str, **extra: Any) -> Refusal:
 
 def unknown_grid(code: str, field: str = "code") -> Refusal:
     """No such node of the tree (at the time asked for)."""
-    return Refusal("unknown_grid", "not_found", f"no grid has the code {code}", field=field, rule="known_grid", grid_code=code)
+    return Refusal(
+        "unknown_grid", "not_found", f"no grid has the code {code}", field=field, rule="known_grid", grid_code=code
+    )
 
 
-def outside_county(lat: float, lon: float) -> Refusal:
-    """The point lies in no micro-grid of the county; the point itself is not repeated, it may be somebody's home."""
+def outside_county() -> Refusal:
+    """The point asked for lies in no micro-grid; the point itself is not repeated, it may be somebody's home."""
     return Refusal("outside_county", "not_found", "no micro-grid covers this point", field="lat", rule="inside_county")

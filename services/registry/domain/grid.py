@@ -63,6 +63,10 @@ def _kind_refusals(facts: GridFacts) -> Iterator[Refusal]:
 def name_refusals(name_zh: str, name_en: str) -> Iterator[Refusal]:
     """A Chinese name is needed, an English one is welcome."""
     if not 1 <= len(name_zh) <= NAME_ZH_LENGTH:
-        yield broken("name_length", "name_zh", f"a Chinese name has 1 to {NAME_ZH_LENGTH} characters", most=NAME_ZH_LENGTH)
+        yield broken(
+            "name_length", "name_zh", f"a Chinese name has 1 to {NAME_ZH_LENGTH} characters", most=NAME_ZH_LENGTH
+        )
     if len(name_en) > NAME_EN_LENGTH:
-        yield broken("name_length", "name_en", f"an English name has at most {NAME_EN_LENGTH} characters", most=NAME_EN_LENGTH)
+        yield broken(
+            "name_length", "name_en", f"an English name has at most {NAME_EN_LENGTH} characters", most=NAME_EN_LENGTH
+        )

@@ -14,11 +14,15 @@ def overlap_refusal(code: str, other: str, share: float) -> Refusal | None:
     """Two nodes of one level must not cover the same ground. ``share``: common area by the smaller's area."""
     if share <= OVERLAP_TOLERANCE:
         return None
-    return broken("siblings_overlap", "geometry", f"{code} overlaps {other} by {share:.1%}", other=other, share=f"{share:.1%}")
+    return broken(
+        "siblings_overlap", "geometry", f"{code} overlaps {other} by {share:.1%}", other=other, share=f"{share:.1%}"
+    )
 
 
 def outside_refusal(code: str, parent: str, share: float) -> Refusal | None:
     """A child lies inside its parent. ``share``: its area outside, by its whole area."""
     if share <= OUTSIDE_TOLERANCE:
         return None
-    return broken("inside_parent", "geometry", f"{share:.1%} of {code} lies outside {parent}", parent=parent, share=f"{share:.1%}")
+    return broken(
+        "inside_parent", "geometry", f"{share:.1%} of {code} lies outside {parent}", parent=parent, share=f"{share:.1%}"
+    )

@@ -57,7 +57,11 @@ class Post(Versioned[PostFacts]):
         for field, holder in (("a_holder", facts.a_holder), ("b_holder", facts.b_holder)):
             # A reference starts with a letter, so that neither a telephone nor an ID number passes for one.
             if holder is not None and not REFERENCE.fullmatch(holder):
-                yield broken("opaque_reference", field, "a holder is an opaque reference such as staff-000123, not a name or a number")
+                yield broken(
+                    "opaque_reference",
+                    field,
+                    "a holder is an opaque reference such as staff-000123, not a name or a number",
+                )
         if facts.a_holder is not None and facts.a_holder == facts.b_holder:
             yield broken("two_holders", "b_holder", "nobody stands in for oneself")
 
@@ -85,7 +89,9 @@ def staffing_refusals(grid_code: str, posts: Iterable[PostFacts]) -> Iterator[Re
     roles = [post.role for post in posts]
     leads = roles.count(Role.GRID_LEAD)
     if leads != 1:
-        yield broken("staffing_1_3_n", "role", f"{grid_code} has {leads} grid leads, not one", missing=f"网格长有 {leads} 名")
+        yield broken(
+            "staffing_1_3_n", "role", f"{grid_code} has {leads} grid leads, not one", missing=f"网格长有 {leads} 名"
+        )
     for role, label in ((Role.FULL_TIME_WORKER, "专职网格员"), (Role.PART_TIME_WORKER, "兼职网格员")):
         if role not in roles:
             yield broken("staffing_1_3_n", "role", f"{grid_code} has no {role}", missing=f"缺{label}")

@@ -53,7 +53,10 @@ class Versioned(Generic[F]):
         yield from ()
 
     def revise(self, facts: F, at: datetime) -> Version[F] | None:
-        """From now (``at``) these facts hold. Returns the new version, None when nothing changes. Raises the first broken rule."""
+        """From ``at`` on these facts hold. The new version, or None when nothing changes.
+
+        Raises the first broken rule, and change_before_current.
+        """
         for refusal in self.refusals(facts):
             raise refusal
         current = self.current

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from chassis import logs
 from chassis.clock import parse_time
@@ -34,37 +35,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return _import(settings, asked)
     except ServiceError as error:
-        print(f"{error.title}: {error}", file=sys.stderr)
+        _say(f"{error.title}: {error}", to=sys.stderr)
         return 1
 
 
 def _import(settings: AdminSettings, asked: argparse.Namespace) -> int:
     files = {name: path.read_bytes() for name in FILES if (path := asked.directory / name).is_file()}
     if not files:
-        print(f"{asked.directory} 中没有可导入的文件 · holds none of {', '.join(FILES)}", file=sys.stderr)
+        _say(f"{asked.directory} 中没有可导入的文件 · holds none of {', '.join(FILES)}", to=sys.stderr)
         return 2
-    report = bootstrap.import_files(
-        settings.database_url, files, partial_=asked.partial, valid_from=asked.valid_from
-    )
+    report = bootstrap.import_files(settings.database_url, files, partial_=asked.partial, valid_from=asked.valid_from)
     if asked.json:
-        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=1))
+        _say(json.dumps(report.to_dict(), ensure_ascii=False, indent=1))
     else:
-        _print(report)
+        _show(report)
     return 0 if report.applied else 1
 
 
-def _print(report: ImportReport) -> None:
+def _show(report: ImportReport) -> None:
     for fault in report.faults[:SHOWN]:
         place = f"{fault.file}:{fault.row}" if fault.row else fault.file
-        print(f"{place} [{fault.field}] {fault.rule} {fault.code or ''}\n  {fault.message_zh} · {fault.message_en}")
+        _say(f"{place} [{fault.field}] {fault.rule} {fault.code or ''}\n  {fault.message_zh} · {fault.message_en}")
     if len(report.faults) > SHOWN:
-        print(f"另有 {len(report.faults) - SHOWN} 条 · and {len(report.faults) - SHOWN} more (--json)")
+        _say(f"另有 {len(report.faults) - SHOWN} 条 · and {len(report.faults) - SHOWN} more (--json)")
     for name, tally in report.tallies.items():
-        print(
+        _say(
             f"{name}: 共 {tally.rows} 新增 {tally.new} 变更 {tally.changed} 撤销 {tally.retired} 未变 {tally.unchanged}"
             f" 未通过 {tally.refused} · rows, new, changed, retired, unchanged, refused"
         )
-    print(f"已导入 · imported, {report.events} events" if report.applied else "未导入，数据未改动 · nothing was imported")
+    _say(
+        f"已导入 · imported, {report.events} events" if report.applied else "未导入，数据未改动 · nothing was imported"
+    )
+
+
+def _say(line: str, to: TextIO | None = None) -> None:
+    (to or sys.stdout).write(line + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:

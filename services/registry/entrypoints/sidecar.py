@@ -13,9 +13,7 @@ def main() -> None:
     settings = load_or_exit(Settings)
     logs.configure("registry-sidecar", settings.log_level, settings.instance)
     engine = bootstrap.sidecar_engine(settings)
-    run_sidecar(
-        settings, engine=engine, relay=bootstrap.relay(settings, engine), cleaners=bootstrap.cleaners(engine)
-    )
+    run_sidecar(settings, engine=engine, relay=bootstrap.relay(settings, engine), cleaners=bootstrap.cleaners(engine))
 
 
 if __name__ == "__main__":
