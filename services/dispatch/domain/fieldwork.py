@@ -118,9 +118,11 @@ def watch_arrival(incident: Incident, report: Report) -> None:
 def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report) -> None:
     refuse_unless(incident, _TELLABLE, stage)
     assignment.refuse_unless_stampable(stage)
+    revived = assignment.state is AssignmentState.EXPIRED
+    if revived:
+        refuse_unless(incident, (*AT_WORK, IncidentState.MERGED), "answer an expired offer of")
     previous, following = assignment.neighbours(stage)
     flags = _judged(incident, report, previous=previous, following=following)
-    revived = assignment.state is AssignmentState.EXPIRED
     if revived:
         flags += ("after_expiry",)
         assignment.revived_round, assignment.revived_at = incident.round, report.occurred_at

@@ -225,11 +225,9 @@ class Incident:
         """Let stopped clocks run on as if they had never stopped."""
         for clock in self.clockwork.clocks:
             if (clock.stage, clock.generation) in which and clock.met_at is None:
-                clock.stop_reason = None
-                clock.stopped_at, ended = None, clock.stopped_at
+                clock.stop_reason = clock.stopped_at = None
                 clock.settle()
-                if ended is not None:
-                    clock.arm(self.deadlines, report.recorded_at)
+                clock.arm(self.deadlines, report.recorded_at)
 
     def tell_verdict(self, type: str, clock: Clock, breach: Breach, report: Report, reason: str) -> None:
         """A breach, or its withdrawal, for the timeline and the breach table."""
@@ -258,9 +256,10 @@ class Incident:
         """The effective times that start and meet a clock; a start of None stays where it is."""
         cycle, stage = clock.cycle, clock.stage
         here = cycle == self.cycle
-        origin_at = self.at(clock.origin) if here and clock.origin != "reopened" else None
+        lasting = clock.origin in {"received", "pushed"}
+        origin_at = self.at(clock.origin) if lasting or (here and clock.origin != "reopened") else None
         if stage == "push":
-            return origin_at, self.at("pushed")
+            return origin_at, self.at("pushed") if here or clock.met_at else None
         if stage == "assign":
             taken = (a.first_assigned_at for a in self.absorbed.values() if a.round == clock.round)
             return origin_at, earliest((self.roster.first_offer(clock.round), *taken))

@@ -1,0 +1,138 @@
+"""Many people call about one incident: duplicates stand under one root, and can be taken out again without loss.
+
+A duplicate keeps its own timeline and its own assignments; their teams may go on telling their stages there. The root learns how
+far those teams are (`Absorbed`), so that its state, its clocks and its figures count them, and forgets it at un-merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.dispatch.domain.errors import Conflict, Invalid
+from services.dispatch.domain.fieldwork import watch_arrival
+from services.dispatch.domain.guards import refuse_unless
+from services.dispatch.domain.incident import Absorbed, Incident, MergeLink
+from services.dispatch.domain.stamps import Report
+from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
+
+_OWN = frozenset({"incident_id", "state", "exercise", "backfill", "by"})
+_TEAM_FACTS = frozenset({"accepted", "refused", "offer_expired", "withdrawn", "departed", "arrived", "cleared"})
+_CAN_TAKE_IN = (*OPEN_INCIDENT, IncidentState.RESOLVED, IncidentState.CLOSED)
+
+
+def merge(duplicate: Incident, parent: Incident, root: Incident, children: Sequence[Incident], report: Report) -> None:
+    """Put `duplicate` under `parent`, and it and its own duplicates (`children`) under `root`, the root of `parent`.
+
+    Raises Conflict `already_merged`, `impossible_transition`; Invalid `merge_into_itself`, `exercise_mismatch`.
+    """
+    if duplicate.id == root.id or duplicate.id == parent.id:
+        raise Invalid("merge_into_itself", "an incident cannot stand under itself", field="data.into", incident_id=str(duplicate.id))
+    if duplicate.state is IncidentState.MERGED:
+        raise Conflict("already_merged", "the incident stands under another one already", incident_id=str(duplicate.id), into=str(duplicate.merged_into))
+    if duplicate.exercise is not root.exercise:
+        raise Invalid("exercise_mismatch", "a drill and a real incident are never one", field="data.into", rule="exercise.apart")
+    refuse_unless(duplicate, (*OPEN_INCIDENT, IncidentState.RESOLVED), "merge")
+    refuse_unless(root, _CAN_TAKE_IN, "merge into")
+    before = duplicate.state
+    duplicate.state = IncidentState.MERGED
+    duplicate.merge = MergeLink(parent.id, root.id, report.occurred_at, before)
+    duplicate.emit("merged", report, into=str(root.id))
+    stopped = duplicate.stop_clocks(report.occurred_at, report, "merged")
+    duplicate.merge = MergeLink(parent.id, root.id, report.occurred_at, before, stopped)
+    duplicate.absorbed.clear()
+    _learn(duplicate, root)
+    for child in children:
+        _move(child, root, report)
+        _learn(child, root)
+    fell_back = root.derive()
+    root.emit("merged", report, into=str(root.id))
+    _recount(root, report, fell_back=fell_back)
+
+
+def unmerge(duplicate: Incident, root: Incident, others: Sequence[Incident], report: Report, reason: str | None = None) -> None:
+    """Take `duplicate` out from under `root` as it was, with those of `others` (all of the root's) that came in under it.
+
+    Raises Conflict `not_merged`.
+    """
+    link = duplicate.merge
+    if duplicate.state is not IncidentState.MERGED or link is None:
+        raise Conflict("not_merged", "the incident does not stand under another one", incident_id=str(duplicate.id), state=str(duplicate.state))
+    own = _descendants(duplicate.id, others)
+    for gone in (duplicate, *own):
+        root.absorbed.pop(gone.id, None)
+    duplicate.merge = None
+    duplicate.state = link.state_before
+    for child in own:
+        _move(child, duplicate, report)
+        _learn(child, duplicate)
+    fell_back = duplicate.derive()
+    duplicate.remark(report, "unmerged", reason)
+    duplicate.emit("unmerged", report, out_of=str(root.id))
+    duplicate.resume_clocks(link.stopped_clocks, report)
+    _recount(duplicate, report, fell_back=fell_back)
+    root_fell_back = root.derive()
+    root.emit("unmerged", report, out_of=str(root.id))
+    _forget_arrival(root, report)
+    _recount(root, report, fell_back=root_fell_back)
+
+
+def mirror(duplicate: Incident, root: Incident, report: Report, since: int) -> None:
+    """Have the root know how far the duplicate's teams are now, and tell there what they told since version `since`."""
+    if not _learn(duplicate, root):
+        return
+    fell_back = root.derive()
+    for event in duplicate.events:
+        if event.version > since and event.type in _TEAM_FACTS:
+            root.emit(event.type, report, **{key: event.data[key] for key in event.data if key not in _OWN})
+    _recount(root, report, fell_back=fell_back)
+
+
+def _learn(duplicate: Incident, root: Incident) -> bool:
+    reach = duplicate.roster.reach(duplicate.cycle)
+    counts = reach is not IncidentState.PUSHED
+    known = root.absorbed.get(duplicate.id)
+    round = known.round if known and known.round else root.round if counts else 0
+    fresh = Absorbed(
+        known.cycle if known else root.cycle, round, duplicate.roster.first("assigned"), duplicate.roster.first("arrived"), reach
+    )  # fmt: skip
+    if fresh == known or (known is None and not duplicate.assignments):
+        return False
+    root.absorbed[duplicate.id] = fresh
+    return True
+
+
+def _recount(incident: Incident, report: Report, *, fell_back: bool) -> None:
+    incident.judge_clocks(("assign",), report)
+    watch_arrival(incident, report)
+    if fell_back:
+        incident.fall_back(report)
+
+
+def _forget_arrival(root: Incident, report: Report) -> None:
+    # Nobody of the root's own was ever sent: its arrive clock ran for the duplicate's team alone.
+    clock = root.clockwork.current("arrive")
+    counting = any(a.round and a.cycle == root.cycle for a in root.absorbed.values())
+    if clock is None or clock.cycle != root.cycle or counting or root.roster.first("assigned", cycle=root.cycle) is not None:
+        return
+    clock.met_at = None
+    clock.stopped_at, clock.stop_reason = clock.stopped_at or report.occurred_at, "unmerged"
+    clock.settle()
+    clock.disarm(root.deadlines)
+
+
+def _descendants(of: UUID, others: Sequence[Incident]) -> list[Incident]:
+    found: dict[UUID, Incident] = {}
+    grown = True
+    while grown:
+        more = [i for i in others if i.merge and i.id not in found and (i.merge.parent_id == of or i.merge.parent_id in found)]
+        found.update((incident.id, incident) for incident in more)
+        grown = bool(more)
+    return list(found.values())
+
+
+def _move(child: Incident, root: Incident, report: Report) -> None:
+    assert child.merge is not None
+    link = child.merge
+    child.merge = MergeLink(link.parent_id, root.id, link.merged_at, link.state_before, link.stopped_clocks)
+    child.emit("merged", report, into=str(root.id))
