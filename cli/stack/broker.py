@@ -1,4 +1,4 @@
-"""A private RabbitMQ node on loopback ports: own name, own epmd, own cookie, own data; nothing shared with a system node."""
+"""A private RabbitMQ node on loopback ports: own name, own epmd, own cookie, own data; nothing of a system node's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,55 +43,39 @@ class BrokerNode:
         return f"amqp://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{self.port}/{quote(vhost, safe='')}"
 
     def start_epmd(self) -> Identity:
-        """Start the node's own port mapper. Erlang would start one as a daemon that nobody remembers and nobody stops."""
+        """Start the node's own port mapper. Erlang's own would be a daemon that nobody remembers and nobody stops."""
         self._write_files()
         command = ["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)]
-        child = process.spawn(command, log=self.log, env=self.environment(), cwd=self.directory)
-        until = time.monotonic() + 5
-        while not ports.answers(self.epmd_port):
-            if child.poll() is not None or time.monotonic() > until:
-                raise StackError(f"epmd did not start; the end of {self.log}:\n{process.last_lines(self.log)}")
-            time.sleep(process.POLL_SECONDS)
-        identity = Identity.of(child.pid)
-        if identity is None:
-            raise StackError(f"epmd ended at once; port {self.epmd_port} may be taken")
-        return identity
+        return process.started(process.spawn(command, log=self.log, env=self.environment(), cwd=self.directory))
 
-    def start(self, *, within: float = 60) -> Identity:
-        """Start the node (its epmd must run) and wait until a client can log in."""
+    def epmd_answers(self) -> bool:
+        return ports.answers(self.epmd_port)
+
+    def start(self) -> Identity:
+        """Start the node; its epmd must run. It takes some seconds until `answers`."""
         self._write_files()
-        child = process.spawn([str(rabbitmq_server())], log=self.log, env=self.environment(), cwd=self.directory)
-        until = time.monotonic() + within
-        while time.monotonic() < until:
-            if self.answers():
-                identity = Identity.of(child.pid)
-                if identity is not None:
-                    return identity
-            if child.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise StackError(f"RabbitMQ did not start; the end of {self.log}:\n{process.last_lines(self.log)}")
+        command = [str(rabbitmq_server())]
+        return process.started(process.spawn(command, log=self.log, env=self.environment(), cwd=self.directory))
+
+    def running(self) -> Identity | None:
+        """The node's process, whoever started it: known by its data directory, not by a remembered id."""
+        return process.find("beam.smp", f"RABBITMQ_MNESIA_DIR={self.directory / 'mnesia'}")
+
+    def epmd_running(self) -> Identity | None:
+        return process.find("epmd", f"RABBITMQ_MNESIA_DIR={self.directory / 'mnesia'}")
 
     def stop(self, identity: Identity, *, within: float = 30) -> bool:
         """SIGTERM is RabbitMQ's orderly shutdown."""
         return process.stop(identity, within=within)
 
-    def owns(self, identity: Identity) -> bool:
-        """Whether that process is this node: its name and data directory stand in its environment."""
-        try:
-            environment = Path(f"/proc/{identity.pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return identity.alive() and f"RABBITMQ_MNESIA_DIR={self.directory / 'mnesia'}".encode() in environment
-
-    def answers(self) -> bool:
-        """Whether a client can log in and open the vhost."""
+    def answers(self, user: str = ADMIN) -> bool:
+        """Whether that user can log in and open the vhost."""
         if not ports.answers(self.port):
             return False
         import pika
         import pika.exceptions
 
-        parameters = pika.URLParameters(self.url())
+        parameters = pika.URLParameters(self.url(user))
         parameters.socket_timeout = parameters.blocked_connection_timeout = 5
         try:
             pika.BlockingConnection(parameters).close()
@@ -103,6 +86,11 @@ class BrokerNode:
     def control(self, *arguments: str, within: float = 60) -> str:
         """Run rabbitmqctl against this node (about a second: it starts an Erlang machine)."""
         return control(*arguments, environment=self.environment(), within=within)
+
+    def import_definitions(self) -> None:
+        """Bring a running node's users and permissions up to date; what it has beyond them stays."""
+        self._write_files()
+        self.control("import_definitions", str(self.directory / "definitions.json"))
 
     def environment(self) -> dict[str, str]:
         """Environment of the node and of its tools. Nothing of the caller's is passed on but the search path."""

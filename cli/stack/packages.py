@@ -21,6 +21,14 @@ PACKAGES = ("rabbitmq-server", "postgresql", "postgresql-postgis")
 class StackError(Exception):
     """The local stack cannot do what was asked; the message says why and what to do."""
 
+    exit_code = 1
+
+
+class MisconfiguredError(StackError):
+    """A part says that its settings are wrong (sysexits.h: EX_CONFIG)."""
+
+    exit_code = 78
+
 
 @cache
 def postgres_programs() -> Path:

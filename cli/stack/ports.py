@@ -6,18 +6,22 @@ import hashlib
 import socket
 from collections.abc import Iterable
 
+from cli.stack.packages import StackError
+
 # Below the kernel's ephemeral range (32768…), so that no outgoing connection takes one between choice and bind.
 FIRST, LAST = 20_000, 32_000
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1:port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    """Whether a server could use 127.0.0.1:port now, for TCP and for UDP."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
     return True
 
 
@@ -37,6 +41,6 @@ def choose(names: Iterable[str], *, seed: str, taken: Iterable[int] = ()) -> dic
     for name in names:
         port = next((p for p in candidates if p not in used and is_free(p)), None)
         if port is None:
-            raise RuntimeError(f"no free port between {FIRST} and {LAST} on 127.0.0.1")
+            raise StackError(f"no free port between {FIRST} and {LAST} on 127.0.0.1")
         chosen[name] = port
     return chosen

@@ -7,7 +7,6 @@ import pwd
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,18 +36,15 @@ class PostgresCluster:
         """URL of the cluster's superuser, on the maintenance database."""
         return database_url("127.0.0.1", self.port, SUPERUSER, self.password, "postgres")
 
-    def start(self, *, within: float = 30) -> Identity:
-        """Make the cluster if it is not there yet, start it and wait until it answers."""
+    def start(self) -> Identity:
+        """Make the cluster if it is not there yet and start it. It takes a moment until it `answers`."""
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         command = [str(postgres_programs() / "postgres"), "-D", str(self.data), "-p", str(self.port)]
         for name, value in self._settings().items():
             command += ["-c", f"{name}={value}"]
         child = process.spawn(command, log=self.log, env=_environment(), cwd=self.data, user=account())
-        identity = Identity.of(child.pid)
-        if identity is None or not self._wait_until_it_answers(identity, within):
-            raise StackError(f"PostgreSQL did not start; the end of {self.log}:\n{process.last_lines(self.log)}")
-        return identity
+        return process.started(child)
 
     def running(self) -> Identity | None:
         """The postmaster that owns the data directory now, whoever started it."""
@@ -74,16 +70,6 @@ class PostgresCluster:
         except psycopg2.OperationalError:
             return False
         return True
-
-    def _wait_until_it_answers(self, identity: Identity, within: float) -> bool:
-        until = time.monotonic() + within
-        while time.monotonic() < until:
-            if self.answers():
-                return True
-            if not identity.alive():
-                return False
-            time.sleep(process.POLL_SECONDS)
-        return False
 
     def _settings(self) -> dict[str, str]:
         return {

@@ -1,7 +1,7 @@
 """Processes the stack starts: who they are, whether they still live, how they end.
 
-A process id alone is not an identity: the kernel gives it to somebody else once its owner is gone. Every process is
-therefore remembered together with the tick at which the kernel started it, and nothing is ever signalled on its id alone.
+A process id alone is not an identity: the kernel gives it to somebody else once its owner is gone. Every process
+is therefore remembered together with the tick at which the kernel started it; nothing is signalled on its id alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,43 @@ def spawn(
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=(lambda: die_with_parent(parent)) if dies_with_parent else None,
+            # Safe as long as whoever uses it has one thread, which the supervisor has.
+            preexec_fn=(lambda: die_with_parent(parent)) if dies_with_parent else None,  # noqa: PLW1509
             **account,
         )
     _children[child.pid] = child
     return child
+
+
+def started(child: subprocess.Popen[bytes]) -> Identity:
+    """The identity of a child just started. One that has ended already gets a tick that matches no process."""
+    return Identity.of(child.pid) or Identity(child.pid, -1)
+
+
+def find(program: str, mark: str) -> Identity | None:
+    """The live process whose executable is named `program` and whose environment holds `mark` (NAME=value)."""
+    return next((i for i in marked(mark) if _program(i.pid) == program), None)
+
+
+def marked(mark: str) -> Iterator[Identity]:
+    """All live processes of ours that were started with `mark` (NAME=value) in their environment."""
+    wanted = mark.encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+        if wanted in environment and (identity := Identity.of(int(entry.name))):
+            yield identity
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name
+    except OSError:
+        return ""
 
 
 def stop(identity: Identity, *, within: float, first: signal.Signals = signal.SIGTERM) -> bool:

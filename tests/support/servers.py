@@ -13,6 +13,7 @@ from pathlib import Path
 from cli.stack import packages, ports, process
 from cli.stack.broker import BrokerNode
 from cli.stack.postgres import PostgresCluster, account, owner_of
+from tests.support.eventually import eventually
 
 # Tests drop their data; what a power cut would lose does not matter here, and it is five times as fast.
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -41,6 +42,7 @@ def private_postgres() -> Iterator[PostgresCluster]:
         )
         identity = cluster.start()
         try:
+            eventually(cluster.answers, within=30)
             yield cluster
         finally:
             cluster.stop(identity)
@@ -63,8 +65,10 @@ def private_broker() -> Iterator[BrokerNode]:
         )
         epmd = node.start_epmd()
         try:
+            eventually(node.epmd_answers)
             identity = node.start()
             try:
+                eventually(node.answers, within=60, every=0.1)
                 yield node
             finally:
                 node.stop(identity)
