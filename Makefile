@@ -1,0 +1,57 @@
+# Everything a person does with this repository. `make` alone prints this list.
+# Every target but `help` depends on .venv being up to date with the lock; that costs nothing when it is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help bootstrap run up down status test lint format bench chaos lock
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.up-to-date
+INSTANCE ?= default
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bootstrap: $(STAMP) ## .venv with everything, and the `wangge` command in it
+
+$(STAMP): requirements.lock requirements.bootstrap.lock pyproject.toml .ci/bootstrap
+	@PYTHON="$(PYTHON)" .ci/bootstrap
+	@touch $@
+
+run: bootstrap ## a living county in this terminal until Ctrl-C   [FOR=seconds]
+	@$(BIN)/wangge run --instance $(INSTANCE) $(if $(FOR),--for $(FOR))
+
+up: bootstrap ## start broker, database, services, gateway; wait until ready   [INSTANCE=name]
+	@$(BIN)/wangge up --instance $(INSTANCE)
+
+down: bootstrap ## stop what `up` started; data stays   [INSTANCE=name]
+	@$(BIN)/wangge down --instance $(INSTANCE)
+
+status: bootstrap ## each part, queues, outboxes, dead letters   [INSTANCE=name]
+	@$(BIN)/wangge status --instance $(INSTANCE)
+
+test: bootstrap ## every test, style, types and layers included   [T=path or path::name]
+	@$(BIN)/pytest $(T)
+
+lint: bootstrap ## style (ruff), types (mypy), layers (import-linter)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "ruff format would change files: make format"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: bootstrap ## let ruff format, and mend what it safely can
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+bench: bootstrap ## measure on this machine (tests/bench): prints figures, fails below the floors
+	@$(BIN)/pytest tests/bench -m bench -s $(T)
+
+chaos: bootstrap ## kill processes and look at what is left (tests/chaos)
+	@$(BIN)/pytest tests/chaos -m chaos $(T)
+
+lock: bootstrap ## make the lock files again from pyproject.toml   [UPGRADE=--upgrade]
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group dev $(UPGRADE) --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group bootstrap $(UPGRADE) --custom-compile-command "make lock" -o requirements.bootstrap.lock pyproject.toml
