@@ -7,6 +7,7 @@ import random
 
 import shapely
 from shapely.geometry import MultiPoint, Point, Polygon, box
+from shapely.geometry.base import BaseGeometry
 
 from cli.county.plan import Bounds, Node
 
@@ -49,7 +50,7 @@ def _voronoi(region: Polygon, count: int, chance: random.Random) -> list[Polygon
 
 def _cells(region: Polygon, sites: list[Point]) -> list[Polygon]:
     cells = shapely.voronoi_polygons(MultiPoint(sites), extend_to=region, ordered=True)
-    return [cell.intersection(region) for cell in cells.geoms]
+    return [_polygon(cell.intersection(region)) for cell in cells.geoms]
 
 
 def _point_in(region: Polygon, chance: random.Random) -> Point:
@@ -78,10 +79,17 @@ def _noded(rough: list[Polygon]) -> list[Polygon]:
             owned[owner].append(faces[face])
     if not all(owned):
         raise ValueError("the box is too small for so many micro-grids")
-    return [shapely.normalize(shapely.unary_union(parts)) for parts in owned]
+    return [_polygon(shapely.normalize(shapely.unary_union(parts))) for parts in owned]
 
 
 def _join(node: Node, cells: dict[str, Polygon]) -> Polygon:
     if node.children:
-        cells[node.code] = shapely.union_all([_join(child, cells) for child in node.children])
+        cells[node.code] = _polygon(shapely.union_all([_join(child, cells) for child in node.children]))
     return cells[node.code]
+
+
+def _polygon(shape: BaseGeometry) -> Polygon:
+    """Convex cells and unions of neighbours are in one piece; anything else is a box too small for the precision."""
+    if not isinstance(shape, Polygon):
+        raise ValueError("the box is too small for so many micro-grids")  # noqa: TRY004 - about the box, not the type
+    return shape

@@ -78,7 +78,7 @@ def _row(centre: dict[str, str], crew: Crew, number: int, sign: str, staff: Staf
     return {
         "call_sign": sign,
         "name_zh": f"{centre['name_zh']}{crew.title_zh.removesuffix('组')}{numeral(number)}组",
-        "name_en": f"{centre['name_en']} {crew.title_en} {number}",
+        "name_en": f"{centre['name_en']} {crew.title_en} {number}"[-64:].strip(),
         "kind": crew.kind,
         "centre_code": centre["code"],
         "skills": ";".join(crew.skills),

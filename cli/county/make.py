@@ -23,6 +23,8 @@ DEMO_BOUNDS = Bounds(west=-122.53, south=37.60, east=-122.35, north=37.84)
 DEMO = {"people": 128_000, "towns": 10, "communities": 40, "grids": 138, "micro_grids": 993}
 DECIMALS = 7
 
+Table = tuple[tuple[str, ...], list[dict[str, str]]]
+
 
 def write_county(plan: CountyPlan, out: Path) -> dict[str, int]:
     """Write grids.geojson, centres.csv, posts.csv and teams.csv of a plan; the number of records in each.
@@ -36,7 +38,7 @@ def write_county(plan: CountyPlan, out: Path) -> dict[str, int]:
     names = name_county(county, named, chance)
     kind_of = people.kinds(county, chance)
     staff = people.Staff()
-    tables = {"posts.csv": (people.COLUMNS, people.posts(county, kind_of, staff, chance))}
+    tables: dict[str, Table] = {"posts.csv": (people.COLUMNS, people.posts(county, kind_of, staff, chance))}
     centres = desks.centres(county, names, kind_of, cells, chance)
     tables["centres.csv"] = (desks.COLUMNS, centres)
     tables["teams.csv"] = (crews.COLUMNS, crews.teams(centres, staff, chance))

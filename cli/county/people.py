@@ -7,7 +7,7 @@ from itertools import count
 
 from cli.county.plan import Node
 
-GRID_KINDS = (("street", 45), ("courtyard", 37), ("institution", 11), ("enterprise", 7))
+GRID_KINDS = {"street": 45, "courtyard": 37, "institution": 11, "enterprise": 7}
 COLUMNS = ("post_id", "grid_code", "role", "a_holder", "b_holder", "a_absent")
 B_VACANT = 0.05
 A_ABSENT = 0.02
@@ -26,10 +26,9 @@ class Staff:
 
 def kinds(county: Node, chance: random.Random) -> dict[str, str]:
     """The kind of every grid and, after it, of its micro-grids."""
-    names, weights = zip(*GRID_KINDS, strict=True)
     found: dict[str, str] = {}
     for grid in (node for node in county.walk() if node.level == "grid"):
-        found[grid.code] = chance.choices(names, weights)[0]
+        found[grid.code] = chance.choices(list(GRID_KINDS), list(GRID_KINDS.values()))[0]
         found.update({micro.code: found[grid.code] for micro in grid.children})
     return found
 

@@ -32,7 +32,8 @@ class TreeCheck:
         """
         by_code = {row.key: row for row in rows}
         found = list(self._alone(by_code, mentioned))
-        found += self._between(by_code)
+        # A row that is wrong by itself would only echo in its neighbours.
+        found += self._between(by_code, frozenset(row.key for row, _ in found))
         return [(row, fault_of(refusal, row.file, row.row, row.key)) for row, refusal in found]
 
     def live_boundaries(self, by_code: Mapping[str, GridRow]) -> dict[str, Boundary | None]:
@@ -70,8 +71,7 @@ class TreeCheck:
             if reason is not None:
                 yield broken("boundary_valid", "geometry", f"the boundary is not valid: {reason}", reason=reason)
 
-    def _between(self, by_code: Mapping[str, GridRow]) -> Iterator[tuple[GridRow, Refusal]]:
-        unsound = {code for code, reason in self._verdicts.items() if reason is not None}
+    def _between(self, by_code: Mapping[str, GridRow], unsound: frozenset[str]) -> Iterator[tuple[GridRow, Refusal]]:
         live = self.live_boundaries(by_code)
         drawn = {code: boundary for code, boundary in live.items() if boundary is not None and code not in unsound}
         changed = {code for code, row in by_code.items() if code in drawn and self._changes(row)}
