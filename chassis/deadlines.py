@@ -37,6 +37,10 @@ _LONGEST_SLEEP_SECONDS = 0.25
 _ARMED_EVERY_SECONDS = 10.0
 _SHORTEST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
+# A frozen replica (SIGSTOP) must not hold deadlines: the server ends its session. A stuck handler must not hold others.
+_WORK_LIMITS_SQL = (
+    "SET idle_in_transaction_session_timeout = '1s'; SET lock_timeout = '1s'; SET statement_timeout = '5s'"
+)
 _ASIDE_SECONDS = 5.0
 _OFFSET_KEPT_SECONDS = 10.0
 
@@ -158,8 +162,7 @@ class DeadlineClock:
                 # Out of the pool: session locks and settings must not reach another user of the connection.
                 connection.detach()
             with work.begin():
-                # A frozen replica (SIGSTOP) must not hold deadlines: the server ends its session.
-                work.exec_driver_sql("SET idle_in_transaction_session_timeout = '1s'; SET lock_timeout = '1s'")
+                work.exec_driver_sql(_WORK_LIMITS_SQL)
             work.info[LOCAL_NUDGE] = self.nudge
             self._next_scan = 0.0
             yield _Session(watch, work)

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 import orjson
@@ -113,6 +113,14 @@ def _chain(service: str, instance: str) -> list[Any]:
     ]
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the base class names it)
+        """Says where the defect is; the inherited one prints the arguments, whatever they hold."""
+        sys.stderr.write(
+            _dump({"level": "error", "event": "a log line could not be written", "at": record.name}) + "\n"
+        )
+
+
 def configure(service: str, level: str = "info", instance: str | None = None) -> None:
     """Sets up this process's logging, the standard library's included, so that nameko and pika speak JSON too.
 
@@ -128,7 +136,7 @@ def configure(service: str, level: str = "info", instance: str | None = None) ->
         # Loggers are made at import, before this runs: they must look the configuration up again.
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*chain[:-1], structlog.stdlib.PositionalArgumentsFormatter()],
