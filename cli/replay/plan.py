@@ -146,7 +146,9 @@ class _CallSteps:
             again = sum(earlier.unit == response.unit for earlier in call.responses[:row])
             end = yield from self._unit(response, due, f"{response.unit}#{again + 1}" if again else response.unit)
             ends += [end] if end else []
-        if len(ends) == len(call.responses):
+        if not ends:
+            self._plan.left_open.setdefault(call.number, "no unit of it was ever free again")
+        elif len(ends) == len(call.responses):
             yield from self._closing(*max(ends))
 
     def _unit(
