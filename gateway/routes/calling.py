@@ -128,8 +128,15 @@ def command_response(call: Call, answer: dict[str, Any]) -> Response:
     if not answer.get("ok"):
         raise _as_http(ServiceError.from_problem(answer["problem"]))
     result = answer["result"]
-    if call.route.location is not None:
-        headers["Location"] = call.route.location.format(
-            **{name: quote(str(value), safe="") for name, value in result.items()}
-        )
+    location = _location(call.route.location, result)
+    if location is not None:
+        headers["Location"] = location
     return json_response(result, int(answer.get("status", call.route.status)), headers)
+
+
+def _location(template: str | None, result: dict[str, Any]) -> str | None:
+    """Where the new thing is; None rather than an error, for the command has been carried out by now."""
+    names = re.findall(r"\{(\w+)\}", template or "")
+    if not template or not all(name in result for name in names):
+        return None
+    return template.format(**{name: quote(str(result[name]), safe="") for name in names})

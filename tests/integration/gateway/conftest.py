@@ -1,0 +1,74 @@
+"""A gateway per module on its own vhost, with two responders behind it; and the parts to build one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.gateway.responder import Responder, accepting
+from tests.integration.gateway.running import GatewayProcess
+from tests.support.vhosts import VhostFactory
+
+
+@pytest.fixture(scope="module")
+def vhost(new_vhost: VhostFactory) -> str:
+    """URL of a vhost of this module's own."""
+    return new_vhost()
+
+
+@pytest.fixture(scope="module")
+def dispatch(vhost: str) -> Iterator[Responder]:
+    """What stands where dispatch will: it accepts everything unless a test gives it another handler."""
+    with Responder(vhost, "dispatch", accepting) as responder:
+        yield responder
+
+
+@pytest.fixture(scope="module")
+def registry(vhost: str) -> Iterator[Responder]:
+    """What stands where registry will."""
+    with Responder(vhost, "registry", accepting) as responder:
+        yield responder
+
+
+@pytest.fixture(scope="module")
+def gateway(vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """A running gateway."""
+    log = tmp_path_factory.mktemp("gateway") / "gateway.log"
+    with GatewayProcess(
+        vhost, log, WANGGE_READ_SECONDS="1.5", WANGGE_COMMAND_SECONDS="1.5", WANGGE_FEED_PATIENCE_SECONDS="3"
+    ) as process:
+        yield process
+
+
+@pytest.fixture
+def client(gateway: GatewayProcess) -> Iterator[httpx.Client]:
+    """A client of the module's gateway, with the token."""
+    with gateway.client() as client:
+        yield client
+
+
+@pytest.fixture
+def fresh(dispatch: Responder) -> Iterator[Responder]:
+    """Dispatch with nothing seen, and its usual handler again afterwards."""
+    dispatch.seen.clear()
+    yield dispatch
+    dispatch.handler = accepting
+
+
+@pytest.fixture
+def new_gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayProcess]]:
+    """Starts gateways of a test's own; ends them after it."""
+    started: list[GatewayProcess] = []
+
+    def start(amqp_url: str, **environment: str) -> GatewayProcess:
+        process = GatewayProcess(amqp_url, tmp_path / f"gateway-{len(started)}.log", **environment)
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.__exit__(None, None, None)
