@@ -21,6 +21,7 @@ STAGES = (
     "incident.create",
     "incident.push",
     "incident.assign",
+    "assignment.accept",
     "assignment.depart",
     "assignment.arrive",
     "assignment.clear",
@@ -72,6 +73,7 @@ class Timeline:
     def __init__(self, first: datetime, zone: ZoneInfo, *, speed: float | None, start: datetime) -> None:
         self._first, self._speed, self._start = first, speed, start
         self._offset = first.replace(tzinfo=zone).utcoffset() or timedelta()
+        self.live = speed is not None
 
     def place(self, call: Call, stamp: datetime) -> datetime:
         """The instant (UTC) at which `stamp` of `call` happens."""
@@ -163,6 +165,9 @@ class _CallSteps:
         team = call_sign(response.unit, self._fleet)
         due = max(due, self._place(response.assigned))
         yield self._step("incident.assign", response.assigned, due, {"team": team}, unit=name)
+        if self._timeline.live:
+            # The file knows only units that went: live, an offer nobody takes within seconds would move on to another.
+            yield self._step("assignment.accept", response.assigned, due, {}, unit=name, team=team)
         stages = (
             ("assignment.depart", response.en_route),
             ("assignment.arrive", response.on_scene),
