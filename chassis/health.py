@@ -13,9 +13,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
-import sqlalchemy as sa
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy.engine import Engine
 
 from chassis import metrics
 from chassis.logs import get_logger, scrub
@@ -49,16 +47,6 @@ class Heartbeat:
         age = time.monotonic() - self._last
         metrics.HEARTBEAT_AGE.set(age)
         return age < self._limit
-
-
-def database_check(engine: Engine) -> Check:
-    """A readiness check that asks the database for nothing but an answer."""
-    try:
-        with engine.connect() as connection:
-            connection.execute(sa.text("SELECT 1"))
-    except sa.exc.SQLAlchemyError as error:
-        return Check("database", ok=False, detail=type(error).__name__)
-    return Check("database", ok=True)
 
 
 def always_alive() -> bool:
