@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -95,6 +95,9 @@ class Incidents(Protocol):
 
     def add(self, incident: Incident) -> None:
         """Take up a new incident (`is_new`); it is found by the getters from now on."""
+
+    def chain_head(self, incident_id: UUID) -> bytes:
+        """Head of the timeline's hash chain as last written (call `flush` first)."""
 
     def near(self, query: DuplicateQuery) -> list[Incident]:
         """Open or recently resolved incidents in the window, without locking them; at most 50, nearest in time first."""
@@ -193,23 +196,89 @@ class ProblemOf(Protocol):
     def __call__(self, error: Exception) -> Problem: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the incidents asked for, newest first; `next_cursor` is None on the last page."""
+
+    incidents: list[Incident]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list, a report or the breaches are narrowed to; None means any. `exercise`: exclude, include or only."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    prefix: str = ""
+    exercise: str = "exclude"
+    reference_system: str | None = None
+    state: str | None = None
+    open: bool | None = None
+    category: str | None = None
+    centre: str | None = None
+    team: UUID | None = None
+    stage: str | None = None
+    incident: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One interval over a group: how many, how many within the target of their own policy version, percentiles in seconds."""
+
+    count: int
+    within: int
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    target_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of one group; `intervals` by name: push, assign, arrive, total, turnout, travel, alarm_handling, total_response."""
+
+    key: str
+    incidents: int
+    states: Mapping[str, int]
+    intervals: Mapping[str, Figures]
+
+
 class Reading(Protocol):
-    """Queries that change nothing and lock nothing; a separate port because they never build aggregates."""
+    """One read-only look at the database: locks nothing, saves nothing. Aggregates that it returns are for looking at."""
 
-    def incident(self, reference: str, *, timeline: bool) -> dict[str, Any] | None:
-        """The full view of an incident (application.views.incident_view), with its timeline when asked for."""
+    now: datetime
+    places: Places
+    policies: PolicyBook
 
-    def incidents(self, filters: Mapping[str, Any], limit: int, cursor: str | None) -> dict[str, Any]: ...
+    def find(self, incident_id: UUID) -> Incident | None: ...
 
-    def teams(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]: ...
+    def find_reference(self, system: str, number: str) -> Incident | None: ...
 
-    def breaches(self, filters: Mapping[str, Any]) -> dict[str, Any]: ...
+    def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
+        """Raises ValueError for a cursor that it did not give out."""
 
-    def intervals(self, filters: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-        """Rows of the SLA report, already grouped; see application.reports."""
+    def near(self, query: DuplicateQuery) -> list[Incident]: ...
 
+    def chain_heads(self, incident_ids: Collection[UUID]) -> dict[UUID, bytes]: ...
 
-class Logger(Protocol):
-    """The few words the use cases say about themselves; never anything personal."""
+    def duplicate_ids(self, root_ids: Collection[UUID]) -> dict[UUID, list[UUID]]: ...
 
-    def warning(self, event: str, **fields: Any) -> None: ...
+    def timeline(self, incident_id: UUID) -> list[dict[str, Any]]:
+        """The links as contracts.dispatch.queries.TimelineEntry has them, oldest first."""
+
+    def teams(self) -> list[Team]:
+        """Every team with its load, by call sign."""
+
+    def call_signs(self, team_ids: Collection[UUID]) -> dict[UUID, str]: ...
+
+    def open_assignments(self, team_ids: Collection[UUID]) -> dict[UUID, list[UUID]]: ...
+
+    def open_by_centre(self) -> dict[str, int]:
+        """Open incidents on each centre's desk."""
+
+    def breaches(self, filters: Filters, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """Rows as contracts.dispatch.queries.Breach has them, newest first, and the next cursor."""
+
+    def figures(self, by: str, filters: Filters) -> list[Group]: ...
