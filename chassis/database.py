@@ -21,7 +21,6 @@ from sqlalchemy.engine import Connection, Engine, make_url
 
 from chassis import metrics
 from chassis.errors import Unavailable
-from chassis.health import Check
 from chassis.logs import get_logger
 
 T = TypeVar("T")
@@ -171,16 +170,6 @@ def check_wait_callback(expected: bool) -> None:  # noqa: FBT001 (the name of th
             if expected
             else "psycopg2 has a wait callback in a process that must run without eventlet"
         )
-
-
-def database_check(engine: Engine) -> Check:
-    """A readiness check that asks the database for nothing but an answer."""
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("SELECT 1")
-    except exc.SQLAlchemyError as error:
-        return Check("database", ok=False, detail=type(error).__name__)
-    return Check("database", ok=True)
 
 
 def database_now(connection: Connection) -> datetime:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
@@ -17,6 +17,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chassis import metrics
 from chassis.logs import get_logger, scrub
+
+if TYPE_CHECKING:
+    # The gateway serves these pages too and has no database driver.
+    from sqlalchemy.engine import Engine
 
 _log = get_logger()
 
@@ -47,6 +51,16 @@ class Heartbeat:
         age = time.monotonic() - self._last
         metrics.HEARTBEAT_AGE.set(age)
         return age < self._limit
+
+
+def database_check(engine: "Engine") -> Check:
+    """A readiness check that asks the database for nothing but an answer."""
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except Exception as error:  # noqa: BLE001 (naming SQLAlchemy's would make the gateway install it)
+        return Check("database", ok=False, detail=type(error).__name__)
+    return Check("database", ok=True)
 
 
 def always_alive() -> bool:

@@ -9,15 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from chassis import metrics
-from chassis.database import (
-    after_commit,
-    check_wait_callback,
-    create_engine,
-    database_check,
-    database_now,
-    in_transaction,
-)
+from chassis.database import after_commit, check_wait_callback, create_engine, database_now, in_transaction
 from chassis.errors import Unavailable
+from chassis.health import database_check
 
 pytestmark = pytest.mark.integration
 
