@@ -1,0 +1,17 @@
+"""Reading a caller's contact details: for a purpose, with a record of it."""
+
+from __future__ import annotations
+
+from services.dispatch.application.context import Command, Context, Result, told
+from services.dispatch.domain.desk import tell_contact_read
+from services.dispatch.domain.errors import NotFound
+
+
+def read_contact(context: Context, command: Command) -> Result:
+    """The contact details, unsealed for this answer only. Raises NotFound `no_contact`."""
+    incident = context.incident(command)
+    contact = context.uow.contacts.open(incident.id) if incident.has_contact else None
+    if contact is None:
+        raise NotFound("no_contact", "the incident has no contact details", field="incident", incident_id=str(incident.id))
+    tell_contact_read(incident, context.report(command), command["data"]["purpose"])
+    return told(incident, contact=contact)

@@ -1,0 +1,129 @@
+"""What a handler works with: the unit of work, the actor, and how the things a command names are found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from services.dispatch.application.ports import Actor, UnitOfWork
+from services.dispatch.domain.assignment import Assignment
+from services.dispatch.domain.errors import Forbidden, NotFound
+from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.routing import Desks
+from services.dispatch.domain.stamps import Report
+from services.dispatch.domain.team import Team
+
+Command = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRef:
+    """An incident by its own id or by its number in another system."""
+
+    id: UUID | None
+    system: str = ""
+    number: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> IncidentRef:
+        """Of ``<uuid>`` or ``<system>:<number>``; the contract has checked the form."""
+        system, colon, number = text.partition(":")
+        return cls(None, system, number) if colon else cls(UUID(text))
+
+
+def team_id_of(text: str) -> UUID | None:
+    """The id in a team reference, None when it is a call sign."""
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@dataclass
+class Context:
+    """One batch of commands of one actor in one transaction."""
+
+    uow: UnitOfWork
+    actor: Actor
+
+    @cached_property
+    def desks(self) -> Desks:
+        """The centres as they are staffed now."""
+        places = self.uow.places
+        return Desks(places.tree, places.centres, self.uow.now, places.timezone)
+
+    def report(self, command: Command) -> Report:
+        """Who says so, when it happened (now, when the command does not tell), when we learnt it."""
+        now = self.uow.now
+        return Report(command.get("occurred_at") or now, now, self.actor.subject, self.actor.client)
+
+    def incident(self, command: Command) -> Incident:
+        """The incident that a command is for. Raises NotFound `unknown_incident`, Forbidden `outside_jurisdiction`."""
+        return self.find_incident(command["incident"], "incident")
+
+    def find_incident(self, text: str, field: str) -> Incident:
+        """An incident by its reference, named in `field` when it is not there."""
+        ref = IncidentRef.parse(text)
+        incidents = self.uow.incidents
+        found = incidents.get(ref.id) if ref.id is not None else incidents.by_reference(ref.system, ref.number)
+        if found is None:
+            raise NotFound("unknown_incident", f"there is no incident {text}", field=field)
+        return self._permitted(found)
+
+    def assignment(self, command: Command) -> tuple[Incident, Assignment]:
+        """The assignment that a command is for, by id, or the team's newest open one on the incident.
+
+        Raises NotFound `unknown_assignment`, `unknown_incident`, `unknown_team`.
+        """
+        assignment_id = command.get("assignment")
+        if assignment_id is not None:
+            incident = self.uow.incidents.by_assignment(assignment_id)
+            assignment = incident.roster.find(assignment_id) if incident else None
+            if incident is None or assignment is None:
+                raise NotFound("unknown_assignment", f"there is no assignment {assignment_id}", field="assignment")
+            return self._permitted(incident), assignment
+        incident, team = self.incident(command), self.team(command["team"], "team")
+        assignment = incident.roster.of_team(team.id)
+        if assignment is None and incident.merge is not None:
+            # The caller knows the duplicate's number, the team was sent to the root.
+            incident = self.uow.incidents.get(incident.merge.root_id) or incident
+            assignment = incident.roster.of_team(team.id)
+        if assignment is None:
+            raise NotFound("unknown_assignment", f"{team.call_sign} is not on this incident", field="team")
+        return incident, assignment
+
+    def team(self, text: str, field: str) -> Team:
+        """A team by id or call sign. Raises NotFound `unknown_team`."""
+        team_id = team_id_of(text)
+        found = self.uow.teams.get(team_id) if team_id is not None else self.uow.teams.by_call_sign(text)
+        if found is None:
+            raise NotFound("unknown_team", f"there is no team {text}", field=field)
+        return found
+
+    def root_of(self, incident: Incident) -> Incident:
+        """The incident itself, or the root that it stands under."""
+        if incident.merge is None:
+            return incident
+        root = self.uow.incidents.get(incident.merge.root_id)
+        if root is None:
+            raise NotFound("unknown_incident", "the root of the incident is gone", field="incident")
+        return root
+
+    def _permitted(self, incident: Incident) -> Incident:
+        prefix = self.actor.jurisdiction
+        if prefix and not incident.jurisdiction.startswith(prefix):
+            raise Forbidden("outside_jurisdiction", "the incident lies outside your jurisdiction", rule="jurisdiction", prefix=prefix)
+        return incident
+
+
+def told(incident: Incident, **more: Any) -> Result:
+    """The result that every incident command answers with."""
+    return {"incident_id": str(incident.id), "version": incident.version, "state": incident.state.value, **more}
+
+

@@ -1,0 +1,151 @@
+"""Executing commands: a batch is one transaction, a refusal hurts no neighbour, a key is answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from contracts.catalogue import load_command
+from contracts.refusal import InvalidMessage
+from services.dispatch.application.context import Context, IncidentRef, team_id_of
+from services.dispatch.application.index import COMMANDS, CREATES, NOT_REMEMBERED
+from services.dispatch.application.ports import Actor, Answer, KeyTaken, ProblemOf, Remembered, Transact, UnitOfWork
+from services.dispatch.application.views import add_view
+from services.dispatch.domain.errors import Invalid, Refusal
+
+MOST_COMMANDS = 500
+_NOT_THE_BODY = frozenset({"key", "view"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A command that reads well: its place in the batch, as loaded, and as it came (for its fingerprint)."""
+
+    place: int
+    command: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        key: str = self.command["key"]
+        return key
+
+
+def execute(batch: Sequence[Any], actor: Actor, transact: Transact, problem_of: ProblemOf) -> list[Answer]:
+    """Answer every command of the batch, in order.
+
+    A command that breaks its schema, or is refused, is answered with its problem and changes nothing; the others go on. An
+    unexpected error has the commands run one by one, so that it stays alone. Raises Invalid `too_many_commands`, and an error
+    that is `retryable` (the database is away), because then nothing was done.
+    """
+    if len(batch) > MOST_COMMANDS:
+        raise Invalid("too_many_commands", f"at most {MOST_COMMANDS} commands at once", field="commands", rule="most")
+    answers: dict[int, Answer] = {}
+    asked: list[_Asked] = []
+    for place, raw in enumerate(batch):
+        try:
+            asked.append(_Asked(place, load_command(raw), raw))
+        except InvalidMessage as error:
+            answers[place] = _refused(problem_of(error))
+    if asked:
+        answers.update(_answer(asked, actor, transact, problem_of))
+    return [answers[place] for place in range(len(batch))]
+
+
+def _answer(asked: Sequence[_Asked], actor: Actor, transact: Transact, problem_of: ProblemOf) -> dict[int, Answer]:
+    try:
+        return _in_one(asked, actor, transact, problem_of)
+    except Exception as error:
+        if getattr(error, "retryable", False):
+            raise
+        if len(asked) == 1:
+            return {asked[0].place: _refused(problem_of(error))}
+    answers: dict[int, Answer] = {}
+    for one in asked:
+        answers.update(_answer([one], actor, transact, problem_of))
+    return answers
+
+
+def _in_one(asked: Sequence[_Asked], actor: Actor, transact: Transact, problem_of: ProblemOf) -> dict[int, Answer]:
+    def work(uow: UnitOfWork) -> dict[int, Answer]:
+        return _run(uow, asked, actor, problem_of)
+
+    try:
+        return transact(work)
+    except KeyTaken:
+        # A concurrent twin was first; its answer is committed by now and is recalled.
+        return transact(work)
+
+
+def _run(uow: UnitOfWork, asked: Sequence[_Asked], actor: Actor, problem_of: ProblemOf) -> dict[int, Answer]:
+    known = uow.answers.recall(actor.client, {one.key for one in asked})
+    preload(uow, [one.command for one in asked if one.key not in known])
+    context = Context(uow, actor)
+    answers: dict[int, Answer] = {}
+    fresh: list[Remembered] = []
+    for one in asked:
+        fingerprint = uow.answers.fingerprint({name: one.raw[name] for name in one.raw if name not in _NOT_THE_BODY})
+        earlier = known.get(one.key)
+        if earlier is not None:
+            answers[one.place] = _again(context, one, earlier, fingerprint, problem_of)
+            continue
+        answers[one.place] = answer = _answer_one(context, one, problem_of)
+        if one.command["command"] not in NOT_REMEMBERED:
+            known[one.key] = Remembered(one.key, fingerprint, answer)
+            fresh.append(known[one.key])
+    if fresh:
+        uow.answers.remember(actor.client, fresh)
+    return answers
+
+
+def _answer_one(context: Context, one: _Asked, problem_of: ProblemOf) -> Answer:
+    name = one.command["command"]
+    try:
+        result = COMMANDS[name](context, one.command)
+    except Refusal as refusal:
+        return _refused(problem_of(refusal))
+    if one.command["view"]:
+        add_view(context.uow, result)
+    return {"ok": True, "status": 201 if name in CREATES else 200, "replayed": False, "result": result}
+
+
+def _again(context: Context, one: _Asked, earlier: Remembered, fingerprint: bytes, problem_of: ProblemOf) -> Answer:
+    if earlier.fingerprint != fingerprint:
+        reused = Invalid("idempotency_key_reused", "this key was used for another command", field="key", rule="idempotency")
+        return _refused(problem_of(reused))
+    answer: Answer = {**earlier.answer, "replayed": True}
+    if one.command["view"] and answer["ok"] and not {"incident", "team"} & answer["result"].keys():
+        answer["result"] = dict(answer["result"])
+        add_view(context.uow, answer["result"])
+    return answer
+
+
+def _refused(problem: Mapping[str, Any]) -> Answer:
+    return {"ok": False, "replayed": False, "problem": dict(problem)}
+
+
+def preload(uow: UnitOfWork, commands: Sequence[Mapping[str, Any]]) -> None:
+    """Load everything that the commands name in a few statements, before the first of them runs."""
+    refs: list[str] = []
+    teams: list[str] = []
+    references: set[tuple[str, str]] = set()
+    assignment_ids: set[UUID] = set()
+    for command in commands:
+        data = command["data"]
+        refs += [text for text in (command.get("incident"), data.get("into")) if text]
+        teams += [text for text in (command.get("team"), data.get("team")) if text]
+        assignment_ids.update(found for found in (command.get("assignment"), data.get("assignment")) if found)
+        if "reference" in data:
+            references.add((data["reference"]["system"], data["reference"]["number"]))
+        if command["command"] == "team.create" or "call_sign" in data:
+            teams.append(data["call_sign"])
+    parsed = [IncidentRef.parse(text) for text in refs]
+    references.update((ref.system, ref.number) for ref in parsed if ref.id is None)
+    ids = {ref.id for ref in parsed if ref.id is not None}
+    if ids or references or assignment_ids:
+        uow.incidents.load(ids=ids, references=references, assignment_ids=assignment_ids)
+    if teams:
+        team_ids = {found for text in teams if (found := team_id_of(text)) is not None}
+        uow.teams.load(ids=team_ids, call_signs={text for text in teams if team_id_of(text) is None})
