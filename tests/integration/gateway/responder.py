@@ -12,11 +12,15 @@ from typing import Any, Self
 import pika
 
 Handler = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""Takes the method and its arguments; gives {"result": …} or {"problem": …}, or raises Silence."""
+"""Takes the method and its arguments; gives {"result": …} or {"problem": …}, or raises Silence or Death."""
 
 
 class Silence(Exception):
-    """Do not answer this call."""
+    """Take this call and never answer it."""
+
+
+class Death(Exception):
+    """Take this call and die with it: the broker gives it to the next one."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,9 @@ class Responder:
             reply: dict[str, Any] = {"result": self.handler(method, arguments), "error": None}
         except Silence:
             channel.basic_ack(delivery.delivery_tag)
+            return
+        except Death:
+            self._stop.set()
             return
         except RuntimeError as error:
             reply = {"result": None, "error": {"exc_type": type(error).__name__, "value": str(error)}}
