@@ -4,7 +4,7 @@ Rows travel as one JSON text that orjson writes in C, data classes and times inc
 `json_to_recordset`. Written as 500 lists of VALUES the same rows cost more on both sides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -42,15 +42,18 @@ def update(
     columns: Columns,
     rows: Sequence[Row],
     *,
+    kept: Collection[str] = (),
     only: tuple[str, str] | None = None,
 ) -> int:
     """UPDATE all `rows` by `key`, which is a UUID; how many were there.
 
-    `only` = (ours, theirs) leaves out a row whose integer column `theirs` is not what our row has as `ours`.
+    A column in `kept` that a row leaves out stays as it is. `only` = (ours, theirs) leaves out a row whose integer column `theirs` is not what our row has as `ours`.
     """
     if not rows:
         return 0
-    changes = ", ".join(f'"{name}" = v."{name}"' for name, _ in columns)
+    changes = ", ".join(
+        f'"{name}" = coalesce(v."{name}", t."{name}")' if name in kept else f'"{name}" = v."{name}"' for name, _ in columns
+    )
     shape = [(key, "uuid"), *columns, *([(only[0], "integer")] if only else [])]
     narrowed = f'AND t."{only[1]}" = v."{only[0]}"' if only else ""
     statement = f"UPDATE {table} AS t SET {changes} FROM {_record_set(shape)} WHERE t.{key} = v.{key} {narrowed}"

@@ -1,8 +1,10 @@
 """An incident and its assignments as rows, and back."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
-from uuid import UUID
+
+import orjson
 
 from services.dispatch.adapters import bulk
 from services.dispatch.adapters import json_records as records
@@ -26,29 +28,34 @@ MOVING = (
     ("pushed_at", "timestamptz"), ("acknowledged_at", "timestamptz"), ("first_assigned_at", "timestamptz"),
     ("first_departed_at", "timestamptz"), ("first_on_scene_at", "timestamptz"), ("resolved_at", "timestamptz"),
     ("fed_back_at", "timestamptz"), ("closed_at", "timestamptz"), ("archived_at", "timestamptz"),
-    ("merged_into", "uuid"), ("version", "integer"), ("chain_head", "bytea"), ("stamps", "jsonb"),
-    ("clocks", "jsonb"), ("facts", "jsonb"),
+    ("merged_into", "uuid"), ("version", "integer"), ("chain_head", "bytea"), ("stamps", "json"),
+    ("clocks", "json"), ("facts", "json"),
 )  # fmt: skip
+DOCUMENTS = frozenset({"stamps", "clocks", "facts"})
 ASSIGNMENT_FIXED = (
     ("assignment_id", "uuid"), ("incident_id", "uuid"), ("team_id", "uuid"), ("seq", "integer"), ("centre_code", "text"),
 )  # fmt: skip
 ASSIGNMENT_MOVING = (
     ("state", "text"), ("assigned_at", "timestamptz"), ("accepted_at", "timestamptz"), ("departed_at", "timestamptz"),
-    ("arrived_at", "timestamptz"), ("cleared_at", "timestamptz"), ("stamps", "jsonb"), ("facts", "jsonb"),
+    ("arrived_at", "timestamptz"), ("cleared_at", "timestamptz"), ("stamps", "json"), ("facts", "json"),
 )  # fmt: skip
 
 # Columns to build the aggregate from, in the order `to_incident` takes them.
 SELECTED = (
     "incident_id, policy_id, policy_version, source, category, kind, priority, alarm_level, lat, lon, grid_code,"
     " jurisdiction, exercise, backfill, version, state, reference_system, reference_number, summary, address,"
-    " centre_code, chain_head, stamps, clocks, facts"
+    " centre_code, chain_head, stamps::text, clocks::text, facts::text"
 )
-ASSIGNMENT_SELECTED = "assignment_id, incident_id, team_id, seq, centre_code, state, stamps, facts"
-# Small fields of the aggregate that JSON carries as they are.
-_PLAIN = (
-    "cycle", "round", "has_contact", "masked_phone", "level_code", "level", "outcome", "disposition", "end_reason",
-    "handed_over_to",
-)  # fmt: skip
+ASSIGNMENT_SELECTED = "assignment_id, incident_id, team_id, seq, centre_code, state, stamps::text, facts::text"
+# Fields with a column or a reader of their own, and those that live for one transaction only.
+_INCIDENT_MAPPED = {
+    *(name for name, _ in (*FIXED, *MOVING)), "id", "policy", "flags", "required_skills", "past_stamps", "notes", "merge",
+    "absorbed", "roster", "clockwork", "is_new", "events", "deadlines", "breaches",
+}  # fmt: skip
+_ASSIGNMENT_MAPPED = {"id", *(name for name, _ in (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING)), "answer_due_at", "revived_at"}
+# Every other field is plain JSON. A row written before a field existed leaves it at its default.
+_PLAIN = tuple(each.name for each in fields(Incident) if each.name not in _INCIDENT_MAPPED)
+_ASSIGNMENT_PLAIN = tuple(each.name for each in fields(Assignment) if each.name not in _ASSIGNMENT_MAPPED)
 
 
 def fixed(incident: Incident) -> dict[str, Any]:
@@ -75,9 +82,8 @@ def fixed(incident: Incident) -> dict[str, Any]:
 
 
 def moving(incident: Incident, chain_head: bytes) -> dict[str, Any]:
-    """A row of `MOVING`, with its key."""
+    """A row of `MOVING` without its JSON columns, with its key."""
     at = {stage: stamp.effective for stage, stamp in incident.stamps.items()}
-    departed = [when for each in incident.assignments if (when := each.at("departed"))]
     return {
         "incident_id": incident.id,
         "state": incident.state,
@@ -87,28 +93,33 @@ def moving(incident: Incident, chain_head: bytes) -> dict[str, Any]:
         "pushed_at": at.get("pushed"),
         "acknowledged_at": at.get("acknowledged"),
         "first_assigned_at": incident.first_assigned_at,
-        "first_departed_at": min(departed, default=None),
+        "first_departed_at": incident.first_departed_at,
         "first_on_scene_at": incident.first_on_scene_at,
         "resolved_at": at.get("resolved"),
         "fed_back_at": at.get("fed_back"),
         "closed_at": at.get("closed"),
         "archived_at": at.get("archived"),
-        "merged_into": None if incident.merge is None else incident.merge.root_id,
+        "merged_into": incident.merged_into,
         "version": incident.version,
         "chain_head": bulk.bytea(chain_head),
-        "stamps": incident.stamps,
-        "clocks": incident.clockwork.clocks,
-        "facts": facts(incident),
     }
 
 
-def facts(incident: Incident) -> dict[str, Any]:
-    """What goes into the `facts` column."""
+def documents(incident: Incident) -> tuple[bytes, bytes, bytes]:
+    """The JSON columns: stamps, clocks, facts. The same aggregate gives the same bytes."""
+    return (
+        records.stamps_json(incident.stamps),
+        records.clocks_json(incident.clockwork.clocks),
+        orjson.dumps(_facts_of(incident)),
+    )
+
+
+def _facts_of(incident: Incident) -> dict[str, Any]:
     return {
         **{name: getattr(incident, name) for name in _PLAIN},
         "flags": incident.flags,
         "required_skills": incident.required_skills,
-        "past_stamps": incident.past_stamps,
+        "past_stamps": records.past_stamp_lists(incident.past_stamps),
         "notes": incident.notes,
         "merge": incident.merge,
         "absorbed": {str(key): each for key, each in incident.absorbed.items()},
@@ -123,17 +134,17 @@ def to_incident(row: tuple[Any, ...], policies: PolicyBook, assignments: list[As
         centre_code, _chain_head, stamps, clocks, more,
     ) = row  # fmt: skip
     return Incident(
-        id=UUID(incident_id), policy=policies.get(policy_id, policy_version), source=source, category=category,
+        id=incident_id, policy=policies.get(policy_id, policy_version), source=source, category=category,
         kind=kind, priority=priority, alarm_level=alarm_level, lat=lat, lon=lon, grid_code=grid_code,
         jurisdiction=jurisdiction, exercise=exercise, backfill=backfill, version=version, state=IncidentState(state),
         reference_system=reference_system, reference_number=reference_number, summary=summary, address=address,
         centre_code=centre_code, stamps=records.stamps(stamps),
-        clockwork=Clockwork([records.clock(each) for each in clocks]), roster=Roster(assignments), **_facts(more),
+        clockwork=Clockwork(records.clocks(clocks)), roster=Roster(assignments), **_facts(orjson.loads(more)),
     )  # fmt: skip
 
 
 def _facts(raw: Mapping[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {name: raw[name] for name in _PLAIN}
+    known: dict[str, Any] = {name: raw[name] for name in _PLAIN if name in raw}
     known["flags"] = list(raw["flags"])
     known["required_skills"] = tuple(raw["required_skills"])
     known["past_stamps"] = records.past_stamps(raw["past_stamps"])
@@ -158,22 +169,22 @@ def assignment_row(assignment: Assignment) -> dict[str, Any]:
         "departed_at": at("departed"),
         "arrived_at": at("arrived"),
         "cleared_at": at("cleared"),
-        "stamps": assignment.stamps,
+        "stamps": orjson.Fragment(records.stamps_json(assignment.stamps)),
         "facts": {
-            "cycle": assignment.cycle,
-            "round": assignment.round,
-            "auto": assignment.auto,
+            **{name: getattr(assignment, name) for name in _ASSIGNMENT_PLAIN},
             "answer_due_at": assignment.answer_due_at,
-            "end_reason": assignment.end_reason,
+            "revived_at": assignment.revived_at,
         },
     }
 
 
 def to_assignment(row: tuple[Any, ...]) -> Assignment:
     """The assignment of one row of `ASSIGNMENT_SELECTED`."""
-    assignment_id, incident_id, team_id, seq, centre_code, state, stamps, more = row
+    assignment_id, incident_id, team_id, seq, centre_code, state, stamps, facts = row
+    more = orjson.loads(facts)
     return Assignment(
-        id=UUID(assignment_id), incident_id=UUID(incident_id), team_id=UUID(team_id), seq=seq, centre_code=centre_code,
-        state=AssignmentState(state), stamps=records.stamps(stamps), cycle=more["cycle"], round=more["round"],
-        auto=more["auto"], answer_due_at=records.moment(more["answer_due_at"]), end_reason=more["end_reason"],
+        id=assignment_id, incident_id=incident_id, team_id=team_id, seq=seq, centre_code=centre_code,
+        state=AssignmentState(state), stamps=records.stamps(stamps),
+        answer_due_at=records.moment(more["answer_due_at"]), revived_at=records.moment(more["revived_at"]),
+        **{name: more[name] for name in _ASSIGNMENT_PLAIN if name in more},
     )  # fmt: skip

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection
 
 from services.dispatch.adapters import bulk, incident_rows, nearby
 from services.dispatch.application.ports import DuplicateQuery
 from services.dispatch.domain.assignment import Assignment
-from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.incident import Absorbed, Incident
 from services.dispatch.domain.policy import PolicyBook
 
 # Locked in id order, always and by everybody, so that two batches wait for each other in a line and not in a circle.
@@ -51,6 +52,8 @@ class IncidentRepository:
         self._by_id: dict[UUID, Incident | None] = {}
         self._by_reference: dict[tuple[str, str], Incident | None] = {}
         self._by_assignment: dict[UUID, Incident | None] = {}
+        self._absorbed: dict[UUID, dict[UUID, Absorbed]] = {}
+        self._documents: dict[UUID, tuple[str, str, str]] = {}
         self.heads: dict[UUID, bytes] = {}
 
     def load(
@@ -67,10 +70,10 @@ class IncidentRepository:
         if not (ids or references or assignment_ids):
             return
         wanted = {
-            "ids": [str(each) for each in ids],
+            "ids": list(ids),
             "systems": [system for system, _ in references],
             "numbers": [number for _, number in references],
-            "assignments": [str(each) for each in assignment_ids],
+            "assignments": list(assignment_ids),
         }
         self._take(bulk.select(self._connection, _LOCK, wanted))
         # What was asked for and is not there: remembered, so that nobody asks again.
@@ -101,7 +104,7 @@ class IncidentRepository:
 
     def duplicates_of(self, root_id: UUID) -> list[Incident]:
         """Every incident merged onto this root, locked; also those merged in this transaction."""
-        self._take(bulk.select(self._connection, _LOCK_DUPLICATES, {"root": str(root_id)}))
+        self._take(bulk.select(self._connection, _LOCK_DUPLICATES, {"root": root_id}))
         held = (each for each in self.loaded() if each.merge is not None and each.merge.root_id == root_id)
         return sorted(held, key=lambda each: each.id)
 
@@ -113,7 +116,7 @@ class IncidentRepository:
         """Candidates for likely duplicates; what this transaction holds counts as it now is."""
         rows = bulk.select(self._connection, nearby.STATEMENT, nearby.parameters(query))
         book = self._policies()
-        stored = [self._by_id.get(UUID(row[0])) or incident_rows.to_incident(row, book, []) for row in rows]
+        stored = [self._by_id.get(row[0]) or incident_rows.to_incident(row, book, []) for row in rows]
         together = {each.id: each for each in (*stored, *self.loaded())}
         return nearby.closest(query, together.values())
 
@@ -121,18 +124,49 @@ class IncidentRepository:
         """Every incident of this transaction."""
         return [each for each in self._by_id.values() if each is not None]
 
+    def changed(self) -> list[Incident]:
+        """Those with something to write, in id order. A root learns of its duplicates' teams without telling an event."""
+        changed = (
+            each for each in self.loaded()
+            if each.is_new or each.events or each.roster.changed or each.breaches or each.deadlines.armed
+            or each.deadlines.disarmed or each.absorbed != self._absorbed.get(each.id, {})
+        )  # fmt: skip
+        return sorted(changed, key=lambda each: each.id)
+
+    def row(self, incident: Incident) -> dict[str, Any]:
+        """The incident's row of `MOVING`; a JSON column that is as it was is left out: most stamps change none or one."""
+        row = incident_rows.moving(incident, self.heads[incident.id])
+        documents = incident_rows.documents(incident)
+        known = self._documents.get(incident.id, (None, None, None))
+        for name, was, now in zip(("stamps", "clocks", "facts"), known, documents, strict=True):
+            if was is None or was != now.decode():
+                row[name] = orjson.Fragment(now)
+        self._documents[incident.id] = tuple(each.decode() for each in documents)  # type: ignore[assignment]  # three
+        return row
+
+    def saved(self, incidents: Iterable[Incident]) -> None:
+        """They are written: what they collected has gone where it belongs."""
+        for each in incidents:
+            self._absorbed[each.id] = dict(each.absorbed)
+            each.is_new = False
+            each.events.clear()
+            each.roster.changed.clear()
+            each.breaches.clear()
+
     def _take(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        fresh = [row for row in rows if self._by_id.get(UUID(row[0])) is None]
+        fresh = [row for row in rows if self._by_id.get(row[0]) is None]
         if not fresh:
             return
-        of_incident: dict[UUID, list[Assignment]] = {UUID(row[0]): [] for row in fresh}
-        for each in bulk.select(self._connection, _ASSIGNMENTS, {"ids": [row[0] for row in fresh]}):
+        of_incident: dict[UUID, list[Assignment]] = {row[0]: [] for row in fresh}
+        for each in bulk.select(self._connection, _ASSIGNMENTS, {"ids": list(of_incident)}):
             assignment = incident_rows.to_assignment(each)
             of_incident[assignment.incident_id].append(assignment)
         book = self._policies()
         for row in fresh:
-            incident = incident_rows.to_incident(row, book, of_incident[UUID(row[0])])
+            incident = incident_rows.to_incident(row, book, of_incident[row[0]])
             self.heads[incident.id] = bytes(row[_CHAIN_HEAD])
+            self._absorbed[incident.id] = dict(incident.absorbed)
+            self._documents[incident.id] = (row[-3], row[-2], row[-1])
             self._keep(incident)
 
     def _keep(self, incident: Incident) -> None:

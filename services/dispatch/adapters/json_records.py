@@ -1,13 +1,18 @@
 """Stamps, clocks and the other small records of an aggregate, to JSON and back.
 
-Out: orjson writes data classes itself, in C (see `bulk`). In: written out by hand, because this runs for every record of every
-incident of every batch, and a generic mapper costs ten times as much.
+Stamps and clocks are lists in the order of their data class's fields, so new fields go to the end and have a default.
+As objects they were twice as long and took four times as long to read back (measured: three clocks 32 µs against
+8 µs), and this runs for every incident of every batch.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from services.dispatch.domain.clocks import Breach, Clock
 from services.dispatch.domain.incident import Absorbed, MergeLink, Note
@@ -18,21 +23,32 @@ from services.dispatch.domain.team import Member, Shift
 _moment = datetime.fromisoformat
 Json = Mapping[str, Any]
 
+_STAMP = attrgetter(*(each.name for each in fields(Stamp)))
+_CLOCK_FIELDS = [each.name for each in fields(Clock)]
+_CLOCK = attrgetter(*_CLOCK_FIELDS)
+_CLOCK_MOMENTS = [at for at, name in enumerate(_CLOCK_FIELDS) if name.endswith("_at")]
+_CLOCK_BREACH = _CLOCK_FIELDS.index("breach")
+
 
 def moment(text: str | None) -> datetime | None:
     """A time that may be absent."""
     return None if text is None else _moment(text)
 
 
-def stamp(raw: Json) -> Stamp:
-    """One stamp with its corrections."""
+def stamps_json(stamps: Mapping[str, Stamp]) -> bytes:
+    """Stage → stamp, each as a list."""
+    return orjson.dumps({stage: _STAMP(each) for stage, each in stamps.items()})
+
+
+def stamps(text: str) -> dict[str, Stamp]:
+    """The reverse of `stamps_json`."""
+    return {stage: _stamp(each) for stage, each in orjson.loads(text).items()}
+
+
+def _stamp(raw: list[Any]) -> Stamp:
+    occurred_at, recorded_at, by, source, flags, corrections = raw
     return Stamp(
-        _moment(raw["occurred_at"]),
-        _moment(raw["recorded_at"]),
-        raw["by"],
-        raw["source"],
-        tuple(raw["flags"]),
-        [_correction(each) for each in raw["corrections"]] if raw["corrections"] else [],
+        _moment(occurred_at), _moment(recorded_at), by, source, tuple(flags), [_correction(each) for each in corrections]
     )
 
 
@@ -40,27 +56,33 @@ def _correction(raw: Json) -> Correction:
     return Correction(_moment(raw["occurred_at"]), _moment(raw["recorded_at"]), raw["by"], raw["why"])
 
 
-def stamps(raw: Json) -> dict[str, Stamp]:
-    """Stage → stamp."""
-    return {stage: stamp(each) for stage, each in raw.items()}
+def past_stamp_lists(past: Iterable[PastStamp]) -> list[tuple[Any, ...]]:
+    """Stamps of earlier cycles, for the facts."""
+    return [(each.cycle, each.stage, _STAMP(each.stamp)) for each in past]
 
 
-def past_stamps(raw: Iterable[Json]) -> list[PastStamp]:
-    """Stamps of earlier cycles."""
-    return [PastStamp(each["cycle"], each["stage"], stamp(each["stamp"])) for each in raw]
+def past_stamps(raw: Iterable[list[Any]]) -> list[PastStamp]:
+    """The reverse of `past_stamp_lists`."""
+    return [PastStamp(cycle, stage, _stamp(each)) for cycle, stage, each in raw]
 
 
-def clock(raw: Json) -> Clock:
-    """One clock, with its breach if it has one."""
-    fields = dict(raw)
-    for name in ("started_at", "due_at", "warn_at"):
-        fields[name] = _moment(fields[name])
-    for name in ("met_at", "stopped_at", "warned_at"):
-        if fields[name] is not None:
-            fields[name] = _moment(fields[name])
-    if fields["breach"] is not None:
-        fields["breach"] = breach(fields["breach"])
-    return Clock(**fields)
+def clocks_json(clocks: Iterable[Clock]) -> bytes:
+    """Clocks, each as a list."""
+    return orjson.dumps([_CLOCK(each) for each in clocks])
+
+
+def clocks(text: str) -> list[Clock]:
+    """The reverse of `clocks_json`."""
+    return [_clock(each) for each in orjson.loads(text)]
+
+
+def _clock(raw: list[Any]) -> Clock:
+    for at in _CLOCK_MOMENTS:
+        if raw[at] is not None:
+            raw[at] = _moment(raw[at])
+    if raw[_CLOCK_BREACH] is not None:
+        raw[_CLOCK_BREACH] = breach(raw[_CLOCK_BREACH])
+    return Clock(*raw)
 
 
 def breach(raw: Json) -> Breach:

@@ -37,7 +37,7 @@ def parameters(query: DuplicateQuery) -> dict[str, Any]:
         "west": west,
         "east": east,
         "grid_code": query.grid_code,
-        "exclude": None if query.exclude is None else str(query.exclude),
+        "exclude": query.exclude,
     }
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSON, JSONB, UUID
 
 from chassis.database import chassis_tables
 
@@ -78,11 +78,12 @@ incident = Table(
     Column("merged_into", UUID(as_uuid=True)),
     Column("version", Integer, nullable=False),
     Column("chain_head", LargeBinary, nullable=False),
-    # Every stamp: the original, when it was recorded, by whom, its flags and its corrections.
-    Column("stamps", JSONB, nullable=False),
-    Column("clocks", JSONB, nullable=False),
+    # JSON and not JSONB: read and written whole, and its text comes back as it went in, so that what did not change is
+    # seen and not written. Every stamp: the original, when it was recorded, by whom, its flags and its corrections.
+    Column("stamps", JSON, nullable=False),
+    Column("clocks", JSON, nullable=False),
     # What else the aggregate remembers: escalation level, flags, notes, outcome, state before a merge.
-    Column("facts", JSONB, nullable=False),
+    Column("facts", JSON, nullable=False),
     UniqueConstraint("reference_system", "reference_number", name="incident_reference_key"),
     Index(
         "incident_open_by_jurisdiction", "jurisdiction", postgresql_where=_IS_OPEN,
@@ -107,8 +108,8 @@ assignment = Table(
     _moment("departed_at"),
     _moment("arrived_at"),
     _moment("cleared_at"),
-    Column("stamps", JSONB, nullable=False),
-    Column("facts", JSONB, nullable=False),
+    Column("stamps", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
     UniqueConstraint("incident_id", "seq", name="assignment_incident_seq_key"),
     Index("assignment_open_by_team", "team_id", postgresql_where=_IS_OPEN_ASSIGNMENT),
 )
@@ -246,7 +247,7 @@ post = Table(
 read_model = Table(
     "read_model",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("one", SmallInteger, primary_key=True, autoincrement=False, server_default=text("1")),
     Column("revision", BigInteger, nullable=False),
-    CheckConstraint("only", name="read_model_one_row"),
+    CheckConstraint("one = 1", name="read_model_one_row"),
 )

@@ -45,7 +45,7 @@ class TeamRepository:
         call_signs = [each for each in call_signs if each not in self._by_call_sign]
         if not (ids or call_signs):
             return
-        wanted = {"ids": [str(each) for each in ids], "call_signs": call_signs}
+        wanted = {"ids": list(ids), "call_signs": call_signs}
         self._take(bulk.select(self._connection, _SOME, wanted))
         self._by_id = {**dict.fromkeys(ids), **self._by_id}
         self._by_call_sign = {**dict.fromkeys(call_signs), **self._by_call_sign}
@@ -89,7 +89,7 @@ class TeamRepository:
     def _take(self, rows: Iterable[tuple[Any, ...]]) -> list[Team]:
         taken = []
         for row in rows:
-            known = self._by_id.get(UUID(row[0]))
+            known = self._by_id.get(row[0])
             if known is None:
                 known = _team(row)
                 self._by_id[known.id] = self._by_call_sign[known.call_sign] = known
@@ -114,4 +114,4 @@ def _team(row: tuple[Any, ...]) -> Team:
     fields["members"] = records.members(fields["members"])
     fields["shifts"] = records.shifts(fields["shifts"])
     position = None if at is None else Position(lat, lon, at)
-    return Team(id=UUID(team_id), position=position, open_assignments=open_assignments, **fields)
+    return Team(id=team_id, position=position, open_assignments=open_assignments, **fields)

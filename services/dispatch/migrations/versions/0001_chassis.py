@@ -27,6 +27,7 @@ CREATE TABLE outbox (
     last_error TEXT,
     PRIMARY KEY (id)
 );
+CREATE INDEX ix_outbox_held_back ON outbox (order_key, id) WHERE not_before IS NOT NULL;
 CREATE TABLE inbox (
     handler TEXT NOT NULL,
     message_id UUID NOT NULL,

@@ -42,9 +42,9 @@ CREATE TABLE incident (
     merged_into UUID,
     version INTEGER NOT NULL,
     chain_head BYTEA NOT NULL,
-    stamps JSONB NOT NULL,
-    clocks JSONB NOT NULL,
-    facts JSONB NOT NULL,
+    stamps JSON NOT NULL,
+    clocks JSON NOT NULL,
+    facts JSON NOT NULL,
     PRIMARY KEY (incident_id),
     CONSTRAINT incident_reference_key UNIQUE (reference_system, reference_number)
 );
@@ -64,8 +64,8 @@ CREATE TABLE assignment (
     departed_at TIMESTAMPTZ,
     arrived_at TIMESTAMPTZ,
     cleared_at TIMESTAMPTZ,
-    stamps JSONB NOT NULL,
-    facts JSONB NOT NULL,
+    stamps JSON NOT NULL,
+    facts JSON NOT NULL,
     PRIMARY KEY (assignment_id),
     CONSTRAINT assignment_incident_seq_key UNIQUE (incident_id, seq),
     FOREIGN KEY(incident_id) REFERENCES incident (incident_id)

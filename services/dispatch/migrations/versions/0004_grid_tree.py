@@ -52,10 +52,10 @@ CREATE TABLE post (
 );
 CREATE INDEX post_by_grid ON post (grid_code);
 CREATE TABLE read_model (
-    "only" BOOLEAN DEFAULT true NOT NULL,
+    one SMALLINT DEFAULT 1 NOT NULL,
     revision BIGINT NOT NULL,
-    PRIMARY KEY ("only"),
-    CONSTRAINT read_model_one_row CHECK (only)
+    PRIMARY KEY (one),
+    CONSTRAINT read_model_one_row CHECK (one = 1)
 );
 """
 

@@ -1,0 +1,91 @@
+"""Writes what a transaction changed: a fixed handful of statements, however many aggregates there are."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from chassis.deadlines import Deadline, arm, disarm
+from chassis.outbox import Outgoing
+from services.dispatch.adapters import bulk, incident_rows, timeline
+from services.dispatch.adapters.incident_rows import ASSIGNMENT_FIXED, ASSIGNMENT_MOVING, FIXED, MOVING
+from services.dispatch.adapters.incidents import IncidentRepository
+from services.dispatch.adapters.tables import chassis
+from services.dispatch.adapters.teams import TeamRepository
+from services.dispatch.domain.centre import Centre
+from services.dispatch.domain.clocks import Breach
+from services.dispatch.domain.incident import Incident
+
+_BREACH_KEY = (("incident_id", "uuid"), ("stage", "text"), ("generation", "integer"))
+_BREACH_REST = (
+    ("due_at", "timestamptz"), ("recorded_at", "timestamptz"), ("target_seconds", "double precision"),
+    ("late_by_seconds", "double precision"), ("holder", "text"), ("holder_kind", "text"), ("backfill", "boolean"),
+    ("withdrawn_at", "timestamptz"), ("withdraw_reason", "text"),
+)  # fmt: skip
+_UPSERT_ASSIGNMENT = bulk.upsert_tail("assignment_id", ASSIGNMENT_MOVING)
+_UPSERT_BREACH = bulk.upsert_tail("incident_id, stage, generation", _BREACH_REST)
+
+
+def save_incidents(connection: Connection, incidents: IncidentRepository) -> list[Outgoing]:
+    """Write every changed incident with all that belongs to it; returns the messages for the outbox."""
+    changed = incidents.changed()
+    links: list[dict[str, Any]] = []
+    messages: list[Outgoing] = []
+    for each in changed:
+        rows, sent, head = timeline.record(each, incidents.heads.get(each.id))
+        links += rows
+        messages += sent
+        incidents.heads[each.id] = head
+    _write_incidents(connection, changed, incidents)
+    assignments = [a for each in changed for a in each.roster.changed.values()]
+    rows = [incident_rows.assignment_row(each) for each in assignments]
+    bulk.insert(connection, "assignment", (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING), rows, _UPSERT_ASSIGNMENT)
+    breaches = [_breach_row(each, breach) for each in changed for breach in each.breaches.values()]
+    bulk.insert(connection, "breach", (*_BREACH_KEY, *_BREACH_REST), breaches, _UPSERT_BREACH)
+    bulk.insert(connection, "timeline", timeline.COLUMNS, links)
+    _write_deadlines(connection, changed)
+    incidents.saved(changed)
+    return messages
+
+
+def save_teams(teams: TeamRepository, centres: Callable[[], Sequence[Centre]]) -> list[Outgoing]:
+    """Write changed teams; returns the messages for the outbox, in the jurisdiction of each team's centre."""
+    changed = teams.changed()
+    if not changed:
+        return []
+    grid_of = {centre.code: centre.grid_code for centre in centres()}
+    messages = [m for each in changed for m in timeline.team_messages(each, grid_of.get(each.centre_code))]
+    teams.save()
+    for each in changed:
+        each.events.clear()
+    return messages
+
+
+def _write_incidents(connection: Connection, changed: list[Incident], incidents: IncidentRepository) -> None:
+    rows = [{**incident_rows.fixed(each), **incidents.row(each)} for each in changed if each.is_new]
+    bulk.insert(connection, "incident", (*FIXED, *MOVING), rows)
+    rows = [incidents.row(each) for each in changed if not each.is_new]
+    written = bulk.update(connection, "incident", "incident_id", MOVING, rows, kept=incident_rows.DOCUMENTS)
+    if written != len(rows):
+        # They were locked before they were changed.
+        raise LookupError(f"{written} of {len(rows)} incidents written")
+
+
+def _breach_row(incident: Incident, breach: Breach) -> dict[str, Any]:
+    return {"incident_id": incident.id, **{name: getattr(breach, name) for name, _ in (*_BREACH_KEY[1:], *_BREACH_REST)}}
+
+
+def _write_deadlines(connection: Connection, changed: Iterable[Incident]) -> None:
+    armed: list[Deadline] = []
+    disarmed: list[tuple[str, str, int]] = []
+    for incident in changed:
+        subject = str(incident.id)
+        kept = set(incident.deadlines.armed)
+        for change in incident.deadlines.collect():
+            if change.due_at is not None:
+                armed.append(Deadline(subject, change.kind, change.generation, change.due_at))
+            elif (change.kind, change.generation) not in kept:
+                # What is armed anew is moved, not deleted and made again.
+                disarmed.append((subject, change.kind, change.generation))
+    disarm(connection, chassis.deadline, disarmed)
+    arm(connection, chassis.deadline, armed)

@@ -1,0 +1,130 @@
+"""The 115 figures in SQL: counts, how many within their own policy's target, continuous percentiles.
+
+Intervals run between effective times. Those of an incident use the first of a stage over all its assignments; turnout
+and travel belong to the assignment (NFPA 1710). By team, an incident counts for every team that was on it, with that
+team's own assignment and arrival. A merged duplicate is counted through the incident it stands under.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from services.dispatch.adapters import bulk
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+# Grouping → the SQL of its key. A code's prefix of 9, 12, 15 digits is its town, community, grid.
+KEYS = {
+    "total": "'total'",
+    "town": "left(i.jurisdiction, 9)",
+    "community": "left(i.jurisdiction, 12)",
+    "grid": "left(i.jurisdiction, 15)",
+    "category": "i.category",
+    "priority": "i.priority::text",
+    "centre": "coalesce(i.centre_code, '')",
+    "team": "coalesce(t.call_sign, a.team_id::text)",
+    "hour": "to_char(i.received_at AT TIME ZONE %(timezone)s, 'HH24')",
+}
+_TEAM_JOIN = """
+JOIN (SELECT incident_id, team_id, min(assigned_at) AS assigned_at, min(arrived_at) AS arrived_at
+      FROM assignment GROUP BY incident_id, team_id) a USING (incident_id)
+LEFT JOIN team t USING (team_id)
+"""
+_CHOSEN = """
+WITH chosen AS (
+    SELECT {key} AS key, i.incident_id, i.state, i.received_at, i.pushed_at,
+           {assigned} AS assigned_at, {on_scene} AS on_scene_at, {team} AS team_id, p.rules
+    FROM incident i JOIN sla_policy p ON p.policy_id = i.policy_id AND p.version = i.policy_version {join}
+    WHERE i.state <> 'merged' {where}
+)
+"""
+_INTERVALS = """
+, span AS (
+    SELECT c.key, v.name, extract(epoch FROM v.ended - v.started)::double precision AS seconds, v.target
+    FROM chosen c CROSS JOIN LATERAL (VALUES
+        ('push', c.received_at, c.pushed_at, {target_push}),
+        ('assign', c.pushed_at, c.assigned_at, {target_assign}),
+        ('arrive', c.assigned_at, c.on_scene_at, {target_arrive}),
+        ('total', c.received_at, c.on_scene_at, {target_total}),
+        ('alarm_handling', c.received_at, c.assigned_at, {target_alarm_handling}),
+        ('total_response', c.received_at, c.on_scene_at, {target_total_response})
+    ) AS v (name, started, ended, target)
+    WHERE v.started IS NOT NULL AND v.ended IS NOT NULL
+    UNION ALL
+    SELECT c.key, v.name, extract(epoch FROM v.ended - v.started)::double precision, v.target
+    FROM chosen c JOIN assignment a ON a.incident_id = c.incident_id AND (c.team_id IS NULL OR a.team_id = c.team_id)
+    CROSS JOIN LATERAL (VALUES
+        ('turnout', a.assigned_at, a.departed_at, {target_turnout}),
+        ('travel', a.departed_at, a.arrived_at, {target_travel})
+    ) AS v (name, started, ended, target)
+    WHERE v.started IS NOT NULL AND v.ended IS NOT NULL
+)
+SELECT key, name, count(*), count(*) FILTER (WHERE seconds <= target), count(target),
+       CASE WHEN min(target) = max(target) AND count(target) = count(*) THEN min(target) END,
+       percentile_cont(%(shares)s::double precision[]) WITHIN GROUP (ORDER BY seconds)
+FROM span GROUP BY key, name
+"""
+_STATES = "SELECT key, state, count(DISTINCT incident_id) FROM chosen GROUP BY key, state"
+_NAMES = ("push", "assign", "arrive", "total", "alarm_handling", "turnout", "travel", "total_response")
+
+
+def intervals(connection: Connection, filters: Mapping[str, Any], timezone: str) -> Iterator[dict[str, Any]]:
+    """One row for each group and interval; see `application.ports.Reading`."""
+    chosen, parameters = _chosen(filters, timezone)
+    targets = {f"target_{name}": _target(name) for name in _NAMES}
+    statement = chosen + _INTERVALS.format(**targets)
+    parameters["shares"] = list(PERCENTILES.values())
+    for key, name, count, within, judged, target, shares in bulk.select(connection, statement, parameters):
+        yield {
+            "key": key, "interval": name, "count": count, "within": within, "judged": judged, "target_seconds": target,
+            **dict(zip(PERCENTILES, shares, strict=True)),
+        }  # fmt: skip
+
+
+def states(connection: Connection, filters: Mapping[str, Any], timezone: str) -> dict[str, dict[str, int]]:
+    """Group → state → number of incidents."""
+    chosen, parameters = _chosen(filters, timezone)
+    counted: dict[str, dict[str, int]] = {}
+    for key, state, count in bulk.select(connection, chosen + _STATES, parameters):
+        counted.setdefault(key, {})[state] = count
+    return counted
+
+
+def _target(name: str) -> str:
+    # A policy may have a target that is only reported (total), and none at all for NFPA's names.
+    return f"coalesce(c.rules->'targets'->>'{name}', c.rules->'report_only'->>'{name}')::double precision"
+
+
+def _chosen(filters: Mapping[str, Any], timezone: str) -> tuple[str, dict[str, Any]]:
+    by = filters.get("by") or "total"
+    where, parameters = conditions(filters)
+    of_team = by == "team"
+    statement = _CHOSEN.format(
+        key=KEYS[by],
+        assigned="a.assigned_at" if of_team else "i.first_assigned_at",
+        on_scene="a.arrived_at" if of_team else "i.first_on_scene_at",
+        team="a.team_id" if of_team else "NULL::uuid",
+        join=_TEAM_JOIN if of_team else "",
+        where=where,
+    )
+    return statement, {**parameters, "timezone": timezone}
+
+
+def conditions(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The WHERE of what a report counts: time of receipt, jurisdiction, drills, where it came from."""
+    where = []
+    parameters: dict[str, Any] = {}
+    for name, clause in (
+        ("since", "i.received_at >= %(since)s"),
+        ("until", "i.received_at < %(until)s"),
+        ("prefix", "starts_with(i.jurisdiction, %(prefix)s)"),
+        ("reference_system", "i.reference_system = %(reference_system)s"),
+    ):
+        if filters.get(name):
+            where.append(clause)
+            parameters[name] = filters[name]
+    exercise = filters.get("exercise") or "exclude"
+    if exercise != "include":
+        where.append("i.exercise" if exercise == "only" else "NOT i.exercise")
+    return "".join(f" AND {clause}" for clause in where), parameters

@@ -1,0 +1,133 @@
+"""One transaction: what it loaded, what it changed, and how that is written, once, in bulk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from psycopg2 import errors as postgres
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from chassis.database import database_now, in_transaction
+from chassis.ids import uuid7
+from chassis.outbox import put
+from chassis.vault import Vault
+from services.dispatch.adapters import saving
+from services.dispatch.adapters.answers import AnswerRepository
+from services.dispatch.adapters.clash import Clash
+from services.dispatch.adapters.contacts import ContactRepository
+from services.dispatch.adapters.incidents import IncidentRepository
+from services.dispatch.adapters.places import PlacesCache, PlacesSnapshot
+from services.dispatch.adapters.places_writer import PlacesWriterRepository
+from services.dispatch.adapters.policies import PolicyCache
+from services.dispatch.adapters.tables import chassis
+from services.dispatch.adapters.teams import TeamRepository
+from services.dispatch.domain.policy import PolicyBook
+
+T = TypeVar("T")
+
+# A clash is settled by the second look; a third one is for a third party.
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all transactions of a process share."""
+
+    places: PlacesCache
+    policies: PolicyCache
+    vault: Vault
+
+
+class Unit:
+    """Implements `application.ports.UnitOfWork`."""
+
+    def __init__(self, connection: Connection, shared: Shared) -> None:
+        self._connection = connection
+        self._shared = shared
+        self._places: PlacesSnapshot | None = None
+        self._policies: PolicyBook | None = None
+        self._now: datetime | None = None
+        self._centres_locked: set[str] = set()
+        self.incidents = IncidentRepository(connection, lambda: self.policies, self._read_clock)
+        self.teams = TeamRepository(connection)
+        self.places_writer = PlacesWriterRepository(connection)
+        self.contacts = ContactRepository(connection, shared.vault)
+        self.answers = AnswerRepository(connection, chassis.idempotency)
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, read after the locks were had: time spent waiting for them has passed."""
+        if self._now is None:
+            self._read_clock()
+        assert self._now is not None
+        return self._now
+
+    @property
+    def places(self) -> PlacesSnapshot:
+        """The grid tree and the centres as committed when first asked for."""
+        if self._places is None:
+            self._places = self._shared.places.current(self._connection)
+        return self._places
+
+    @property
+    def policies(self) -> PolicyBook:
+        """Every SLA policy."""
+        if self._policies is None:
+            self._policies = self._shared.policies.current(self._connection)
+        return self._policies
+
+    def new_id(self) -> UUID:
+        """A UUIDv7."""
+        return uuid7()
+
+    def lock_centre(self, centre_code: str) -> None:
+        """Advisory lock until commit: one takes a team of this centre at a time."""
+        if centre_code not in self._centres_locked:
+            self._connection.exec_driver_sql(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"centre {centre_code}",)
+            )
+            self._centres_locked.add(centre_code)
+
+    def flush(self) -> None:
+        """Write what has changed so far."""
+        messages = saving.save_incidents(self._connection, self.incidents)
+        self.contacts.save()
+        messages += saving.save_teams(self.teams, lambda: self.places.centres)
+        put(self._connection, chassis.outbox, messages)
+
+    def _read_clock(self) -> None:
+        self._now = database_now(self._connection)
+
+
+class Transactions:
+    """Implements `application.ports.Transact`."""
+
+    def __init__(self, engine: Engine, shared: Shared) -> None:
+        self._engine = engine
+        self._shared = shared
+
+    def __call__(self, work: Callable[[Unit], T]) -> T:
+        """Run `work`, flush and commit once; a clash with another transaction is run again."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return in_transaction(self._engine, lambda connection: self.within(connection, work))
+            except Clash:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def within(self, connection: Connection, work: Callable[[Unit], T]) -> T:
+        """Run `work` in a transaction that somebody else began and will commit (the deadline clock)."""
+        unit = Unit(connection, self._shared)
+        try:
+            result = work(unit)
+            unit.flush()
+        except IntegrityError as error:
+            if isinstance(error.orig, postgres.UniqueViolation):
+                # The same reference or call sign was made meanwhile: the second look finds it and refuses.
+                raise Clash(str(error.orig.diag.constraint_name)) from error
+            raise
+        return result
