@@ -79,7 +79,7 @@ def _noded(rough: list[Polygon]) -> list[Polygon]:
             owned[owner].append(faces[face])
     if not all(owned):
         raise ValueError("the box is too small for so many micro-grids")
-    return [_polygon(shapely.normalize(shapely.unary_union(parts))) for parts in owned]
+    return [_polygon(shapely.orient_polygons(shapely.normalize(shapely.unary_union(parts)))) for parts in owned]
 
 
 def _join(node: Node, cells: dict[str, Polygon]) -> Polygon:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,4 +67,5 @@ def _position(position: Any) -> Position:
 
 
 def _not_a_number(value: Any) -> bool:
-    return isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+    # A whole number of JSON may be too large for a float.
+    return isinstance(value, bool) or not isinstance(value, int | float) or not -360 <= value <= 360
