@@ -37,7 +37,7 @@ class BrokerRefused(BrokerLost):
         self.text = text
 
 
-class _SteppedLoop(IOLoop):  # type: ignore[misc]  # pika has no types
+class _SteppedLoop(IOLoop):
     """pika's loop with an upper limit for one poll, set by ``Link.step``."""
 
     limit: float = 0.0
@@ -47,7 +47,7 @@ class _SteppedLoop(IOLoop):  # type: ignore[misc]  # pika has no types
         return self.limit if due is None else min(due, self.limit)
 
 
-class _CorkableConnection(SelectConnection):  # type: ignore[misc]  # pika has no types
+class _CorkableConnection(SelectConnection):
     """Joins frames before they reach the socket: pika sends each of a message's three frames alone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,6 +115,11 @@ class Link:
     @property
     def is_open(self) -> bool:
         return self._channel is not None and self._lost is None and bool(self._channel.is_open)
+
+    @property
+    def lost(self) -> BrokerLost | None:
+        """Why the link is no longer usable; None while it is, and before it was opened."""
+        return self._lost
 
     def step(self, seconds: float) -> None:
         """Do pending I/O, waiting at most ``seconds`` for some. Raises BrokerLost."""

@@ -10,6 +10,7 @@ under the same message id, which every inbox knows.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import time
@@ -18,16 +19,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import pika
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, exists, func, text, update
+from sqlalchemy import Connection, Engine, Table, delete, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.exc import DBAPIError
 
 from chassis import metrics
-from chassis.headers import TRACEPARENT
 from chassis.health import Heartbeat
-from chassis.link import UNCONFIRMED, BrokerLost, Link, Message
+from chassis.link import UNCONFIRMED, BrokerLost, BrokerRefused, Link
 from chassis.logs import get_logger
+from chassis.outbox_rows import claim_statement, message_of, put_back_statement
 
 POLL_SECONDS = 0.05
 # Below the database's idle-in-transaction limit of 5 s, so that the round can still delete and commit.
@@ -35,7 +35,7 @@ CONFIRM_SECONDS = 4.0
 _MEASURE_SECONDS = 1.0
 _COUNT_AT_MOST = 10_000
 _RECONNECT_SECONDS = (0.1, 5.0)
-_RETRY_LIMIT_SECONDS = 60
+_EXCHANGE_IN_REPLY = re.compile(r"exchange '([^']*)'")
 _log = get_logger()
 
 
@@ -71,7 +71,7 @@ class Relay:
         self._amqp_url = amqp_url
         self._owner = owner
         self._port = port
-        self._claim = _claim_statement(table, window)
+        self._claim = claim_statement(table, window)
         self._lock = sql_select(
             func.pg_try_advisory_xact_lock(func.hashtextextended(f"wangge.relay.{owner}", 0))
         )
@@ -144,7 +144,7 @@ class Relay:
         if outcome.confirmed:
             connection.execute(delete(table).where(table.c.id == func.any(outcome.confirmed)))
         if outcome.failed:
-            connection.execute(_put_back(table), [
+            connection.execute(put_back_statement(table), [
                 {"row": row, "error": error} for row, error in outcome.failed.items()
             ])
 
@@ -169,36 +169,6 @@ class Relay:
         metrics.RELAY_CONNECTED.set(connected)
 
 
-def _claim_statement(table: Table, window: int) -> Any:
-    """The oldest rows that may go: not waiting for another try, and not behind a row of the same key that is."""
-    earlier = table.alias("earlier")
-    behind = exists().where(
-        earlier.c.order_key == table.c.order_key, earlier.c.id < table.c.id, earlier.c.not_before.is_not(None)
-    )
-    # (select clock_timestamp()) is evaluated once; the bare call is volatile and would be once a row.
-    now = sql_select(func.clock_timestamp()).scalar_subquery()
-    return (
-        sql_select(table)
-        .where((table.c.not_before.is_(None)) | (table.c.not_before <= now), ~behind)
-        .order_by(table.c.id)
-        .limit(window)
-        .with_for_update(skip_locked=True, of=table)
-    )
-
-
-def _put_back(table: Table) -> Any:
-    seconds = func.least(func.power(2, table.c.attempts), _RETRY_LIMIT_SECONDS)
-    return (
-        update(table)
-        .where(table.c.id == bindparam("row"))
-        .values(
-            attempts=table.c.attempts + 1,
-            last_error=bindparam("error"),
-            not_before=func.clock_timestamp() + seconds * text("interval '1 second'"),
-        )
-    )
-
-
 def _publish(link: Link, rows: Sequence[Any]) -> _Round:
     """Publish in waves, one row of each order key a wave: a failed row holds back its own successors only."""
     outcome = _Round(confirmed=[], failed={})
@@ -210,16 +180,25 @@ def _publish(link: Link, rows: Sequence[Any]) -> _Round:
         if not sendable or left <= 0 or outcome.unconfirmed:
             break
         errors = _publish_wave(link, sendable, left)
+        refused = _refused_exchange(link)
         for row, error in zip(sendable, errors, strict=True):
             if error is None:
                 outcome.confirmed.append(row.id)
                 continue
             held.add(row.order_key)
-            if error == UNCONFIRMED:
-                outcome.unconfirmed += 1
-            else:
+            if error != UNCONFIRMED:
                 outcome.failed[row.id] = error
+                continue
+            outcome.unconfirmed += 1
+            if row.exchange == refused:
+                outcome.failed[row.id] = f"refused {link.lost}"
     return outcome
+
+
+def _refused_exchange(link: Link) -> str | None:
+    """The exchange for which the broker closed the channel: without blaming its rows they would block all others."""
+    found = _EXCHANGE_IN_REPLY.search(link.lost.text) if isinstance(link.lost, BrokerRefused) else None
+    return found[1] if found else None
 
 
 def _publish_wave(link: Link, rows: Sequence[Any], seconds: float) -> list[str | None]:
@@ -239,23 +218,6 @@ def _waves(rows: Iterable[Any]) -> list[list[Any]]:
             waves.append([])
         waves[level].append(row)
     return waves
-
-
-def message_of(row: Any) -> Message:
-    """The AMQP message of an outbox row; a header ``correlation_id`` becomes the property of that name."""
-    headers = dict(row.headers or {})
-    correlation_id = headers.pop("correlation_id", None)
-    if row.traceparent:
-        headers[TRACEPARENT] = row.traceparent
-    properties = pika.BasicProperties(
-        message_id=str(row.message_id),
-        content_type=row.content_type,
-        timestamp=int(row.created_at.timestamp()),
-        delivery_mode=pika.DeliveryMode.Persistent.value,
-        headers=headers or None,
-        correlation_id=correlation_id,
-    )
-    return Message(row.exchange, row.routing_key, bytes(row.body), properties, row.mandatory)
 
 
 class _NudgeSocket:

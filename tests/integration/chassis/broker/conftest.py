@@ -31,8 +31,8 @@ ROOT = HERE.parents[3]
 OWNER = "sample"
 COUNTS = Subscription("sample", "counts", (("sample.events", "sample.#"),), retry_seconds=(1,), max_attempts=3)
 SCHEMA = (
-    "CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, handler text, message_id uuid, key text, number int,"
-    " batch int, routing_key text, attempt int, traceparent text)",
+    """CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, handler text, message_id uuid, key text, number int,
+    batch int, routing_key text, attempt int, traceparent text)""",
     "CREATE TABLE attempt (message_id uuid)",
     "CREATE TABLE fate (died bool)",
     "INSERT INTO fate VALUES (false)",
@@ -136,13 +136,24 @@ class Broker:
         """Consume ``number`` messages as (method, properties, body)."""
         got: list[tuple] = []
         with Link(self.url, name="test") as link:
-            link.consume(queue, 1000, lambda _channel, *parts: got.append(parts))
+            link.consume(queue, 500, lambda _channel, *parts: got.append(parts))
             until = time.monotonic() + within
             while len(got) < number:
                 assert time.monotonic() < until, f"{len(got)} of {number} messages in {queue}"
+                arrived = len(got)
                 link.step(0.1)
-            link.ack(got[-1][0].delivery_tag, multiple=True)
+                if len(got) > arrived:
+                    link.ack(got[-1][0].delivery_tag, multiple=True)
         return got
+
+    def ids(self, queue: str, number: int, within: float = 20) -> set[str]:
+        """Consume until ``number`` different message ids have come; some may come twice."""
+        found: set[str] = set()
+        until = time.monotonic() + within
+        while len(found) < number:
+            assert time.monotonic() < until, f"{len(found)} of {number} messages in {queue}"
+            found |= {properties.message_id for _, properties, _ in self.drain(queue, number - len(found), within)}
+        return found
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

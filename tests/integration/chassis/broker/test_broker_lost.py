@@ -64,10 +64,12 @@ def test_a_consumer_comes_back_when_its_queue_was_deleted(service, store, broker
 @pytest.mark.timeout(240)
 def test_service_and_relay_survive_that_the_broker_is_killed_and_started_again(start, store, eventually):
     with private_broker() as node:
-        eventually(node.answers, 60)
+        # Started before the node answers: processes start in any order.
         url = node.url()
-        service = start("sample_service.py", store, url).until_ready(60)
-        sidecar = start("sample_sidecar.py", store, url).until_ready(60)
+        service = start("sample_service.py", store, url)
+        sidecar = start("sample_sidecar.py", store, url)
+        service.until_ready(60)
+        sidecar.until_ready(60)
         put(store, 0, 100)
         eventually(lambda: store.count("effect") == 100, 20)
         os.kill(node.running().pid, signal.SIGKILL)
