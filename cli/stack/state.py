@@ -37,7 +37,10 @@ class PartState:
 
 @dataclass
 class State:
-    """The whole stack. `supervisor` says who wrote it; the file outlives its writer, so look whether that one lives."""
+    """The whole stack. `supervisor` says who wrote it; the file outlives its writer, so look whether that one lives.
+
+    `tries` counts how often the supervisor was asked to try given-up parts again.
+    """
 
     instance: str
     supervisor: Identity | None
@@ -45,6 +48,7 @@ class State:
     places: dict[str, str]
     parts: list[PartState] = field(default_factory=list)
     message: str | None = None
+    tries: int = 0
 
     @property
     def supervised(self) -> bool:

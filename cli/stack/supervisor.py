@@ -40,29 +40,40 @@ class Supervisor:
             places=places(plan),
             parts=[watched.state for watched in self.watched],
         )
-        self.stopping = False
+        self.stopping = self.asked_again = False
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, self._try_again)
+        signal.signal(signal.SIGHUP, self._hear)
         self.state.write(self.instance)
         while not self.stopping:
-            names = {w.name for w in self.watched}
-            available = {w.name for w in self.watched if w.state.state in {"ready", "done", "unready"}}
-            # What is not in the plan (a server that was given) needs no waiting for.
-            changed = [w.step(available | (set(w.needs) - names)) for w in self.watched]
-            if any(changed):
+            if any([self._try_again(), *self._step_all()]):
                 self.state.write(self.instance)
             time.sleep(TICK)
         self._drain()
 
+    def _step_all(self) -> list[bool]:
+        names = {w.name for w in self.watched}
+        available = {w.name for w in self.watched if w.state.state in {"ready", "done", "unready"}}
+        # What is not in the plan (a server that was given) needs no waiting for.
+        return [w.step(available | (set(w.needs) - names)) for w in self.watched]
+
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
-    def _try_again(self, *_: object) -> None:
+    def _hear(self, *_: object) -> None:
+        # Only noted here: a signal may come in the middle of writing the state.
+        self.asked_again = True
+
+    def _try_again(self) -> bool:
+        if not self.asked_again:
+            return False
+        self.asked_again = False
+        self.state.tries += 1
         for watched in self.watched:
             watched.try_again()
+        return True
 
     def _drain(self) -> None:
         """Parts first, last one first, all at once within one drain time; the servers are the caller's to stop."""

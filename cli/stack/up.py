@@ -30,6 +30,7 @@ def up(instance: Instance, *, say: Say, within: float = 180.0, parts_file: Path 
             start_supervisor(instance, say, parts_file)
         elif not state.ready and state.supervisor is not None:
             process.send(state.supervisor, signal.SIGHUP)  # settings may have been mended: try what was given up
+            wait_for(instance, lambda latest: latest.tries > state.tries)
         return follow(instance, say, within)
 
 
@@ -45,11 +46,16 @@ def start_supervisor(instance: Instance, say: Say, parts_file: Path | None) -> N
     command = [sys.executable, "-m", "cli.stack.supervisor", instance.name]
     child = process.spawn(command, log=instance.log("supervisor"), env=os.environ, cwd=instance.checkout)
     identity = process.started(child)
-    until = time.monotonic() + 20
-    while (state := State.read(instance)) is None or state.supervisor != identity:
-        if not identity.alive() or time.monotonic() > until:
+    wait_for(instance, lambda state: state.supervisor == identity)
+
+
+def wait_for(instance: Instance, written: Callable[[State], bool], within: float = 20.0) -> None:
+    """Wait until the supervisor has written such a state."""
+    until = time.monotonic() + within
+    while (state := State.read(instance)) is None or not written(state):
+        if time.monotonic() > until:
             log = instance.log("supervisor")
-            raise StackError(f"the supervisor did not start; the end of {log}:\n{process.last_lines(log)}")
+            raise StackError(f"the supervisor does not answer; the end of {log}:\n{process.last_lines(log)}")
         time.sleep(process.POLL_SECONDS)
 
 
