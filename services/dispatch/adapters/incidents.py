@@ -112,6 +112,10 @@ class IncidentRepository:
         """Take up a new incident."""
         self._keep(incident)
 
+    def chain_head(self, incident_id: UUID) -> bytes:
+        """Head of the timeline's hash chain as last written."""
+        return self.heads[incident_id]
+
     def near(self, query: DuplicateQuery) -> list[Incident]:
         """Candidates for likely duplicates; what this transaction holds counts as it now is."""
         rows = bulk.select(self._connection, nearby.STATEMENT, nearby.parameters(query))

@@ -57,9 +57,9 @@ def _inside(query: DuplicateQuery, incident: Incident) -> bool:
     ):
         return False
     south, north, west, east = _box(query)
-    if None not in (south, incident.lat, incident.lon):
-        if south <= incident.lat <= north and west <= incident.lon <= east:
-            return True
+    placed = south is not None and incident.lat is not None and incident.lon is not None
+    if placed and south <= incident.lat <= north and west <= incident.lon <= east:
+        return True
     return query.grid_code is not None and incident.grid_code == query.grid_code
 
 

@@ -77,8 +77,8 @@ class PlacesCache:
             self._shapes.pop(node.code, None)
             if boundary is not None and not node.retired:
                 self._shapes[node.code] = shapely.from_wkb(bytes(boundary))
-        for row in bulk.select(connection, _CENTRES, seen):
-            centre = _centre(row)
+        for told in bulk.select(connection, _CENTRES, seen):
+            centre = _centre(told)
             self._centres[centre.code] = centre
         kept = sorted((each for each in self._centres.values() if not each.retired), key=lambda each: each.code)
         return PlacesSnapshot(

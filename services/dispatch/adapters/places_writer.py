@@ -76,12 +76,14 @@ def _newest(items: Sequence[Any], key: str) -> list[Any]:
 def _grid_row(node: GridNode) -> dict[str, Any]:
     row = {name: getattr(node, name) for name, _ in _GRID if name not in ("boundary", "revision")}
     shape = None if node.boundary is None else shapely.from_geojson(orjson.dumps(node.boundary))
+    row["name_en"] = node.name_en or ""
     row["boundary"] = None if shape is None else bulk.bytea(shapely.to_wkb(shape))
     return row
 
 
 def _centre_row(centre: Centre) -> dict[str, Any]:
     row = {name: getattr(centre, name) for name, _ in _CENTRE if name not in ("hours", "revision")}
+    row["name_en"] = centre.name_en or ""
     hours = centre.hours
     row["hours"] = None if hours is None else {"opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}"}
     return row

@@ -5,14 +5,16 @@ and travel belong to the assignment (NFPA 1710). By team, an incident counts for
 team's own assignment and arrival. A merged duplicate is counted through the incident it stands under.
 """
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
-from services.dispatch.adapters import bulk
+from services.dispatch.adapters import bulk, narrowing
+from services.dispatch.application.ports import Figures, Filters, Group
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+# p50, p90, p95, p99; percentile_cont interpolates linearly, as the published figures of the field do.
+SHARES = (0.5, 0.9, 0.95, 0.99)
+DECIMALS = 3
 
 # Grouping → the SQL of its key. A code's prefix of 9, 12, 15 digits is its town, community, grid.
 KEYS = {
@@ -36,7 +38,7 @@ WITH chosen AS (
     SELECT {key} AS key, i.incident_id, i.state, i.received_at, i.pushed_at,
            {assigned} AS assigned_at, {on_scene} AS on_scene_at, {team} AS team_id, p.rules
     FROM incident i JOIN sla_policy p ON p.policy_id = i.policy_id AND p.version = i.policy_version {join}
-    WHERE i.state <> 'merged' {where}
+    {where}
 )
 """
 _INTERVALS = """
@@ -60,45 +62,43 @@ _INTERVALS = """
     ) AS v (name, started, ended, target)
     WHERE v.started IS NOT NULL AND v.ended IS NOT NULL
 )
-SELECT key, name, count(*), count(*) FILTER (WHERE seconds <= target), count(target),
+SELECT key, name, count(*), count(*) FILTER (WHERE seconds <= target),
        CASE WHEN min(target) = max(target) AND count(target) = count(*) THEN min(target) END,
        percentile_cont(%(shares)s::double precision[]) WITHIN GROUP (ORDER BY seconds)
 FROM span GROUP BY key, name
 """
 _STATES = "SELECT key, state, count(DISTINCT incident_id) FROM chosen GROUP BY key, state"
-_NAMES = ("push", "assign", "arrive", "total", "alarm_handling", "turnout", "travel", "total_response")
+NAMES = ("push", "assign", "arrive", "total", "alarm_handling", "turnout", "travel", "total_response")
 
 
-def intervals(connection: Connection, filters: Mapping[str, Any], timezone: str) -> Iterator[dict[str, Any]]:
-    """One row for each group and interval; see `application.ports.Reading`."""
-    chosen, parameters = _chosen(filters, timezone)
-    targets = {f"target_{name}": _target(name) for name in _NAMES}
-    statement = chosen + _INTERVALS.format(**targets)
-    parameters["shares"] = list(PERCENTILES.values())
-    for key, name, count, within, judged, target, shares in bulk.select(connection, statement, parameters):
-        yield {
-            "key": key, "interval": name, "count": count, "within": within, "judged": judged, "target_seconds": target,
-            **dict(zip(PERCENTILES, shares, strict=True)),
-        }  # fmt: skip
-
-
-def states(connection: Connection, filters: Mapping[str, Any], timezone: str) -> dict[str, dict[str, int]]:
-    """Group → state → number of incidents."""
-    chosen, parameters = _chosen(filters, timezone)
-    counted: dict[str, dict[str, int]] = {}
+def figures(connection: Connection, by: str, filters: Filters, timezone: str) -> list[Group]:
+    """The figures of every group, by key; a report of everything has the one group `total`, also when it is empty."""
+    chosen, parameters = _chosen(by, filters, timezone)
+    states: dict[str, dict[str, int]] = {"total": {}} if by == "total" else {}
     for key, state, count in bulk.select(connection, chosen + _STATES, parameters):
-        counted.setdefault(key, {})[state] = count
-    return counted
+        states.setdefault(key, {})[state] = count
+    targets = {f"target_{name}": _target(name) for name in NAMES}
+    parameters["shares"] = list(SHARES)
+    intervals: dict[str, dict[str, Figures]] = {key: {} for key in states}
+    for key, name, count, within, target, shares in bulk.select(
+        connection, chosen + _INTERVALS.format(**targets), parameters
+    ):
+        p50, p90, p95, p99 = (round(share, DECIMALS) for share in shares)
+        intervals[key][name] = Figures(count, within, p50, p90, p95, p99, target)
+    nothing = Figures(0, 0, None, None, None, None)
+    return [
+        Group(key, sum(states[key].values()), states[key], {name: intervals[key].get(name, nothing) for name in NAMES})
+        for key in sorted(states)
+    ]
 
 
 def _target(name: str) -> str:
-    # A policy may have a target that is only reported (total), and none at all for NFPA's names.
+    # A target may be one that is only reported (total); NFPA's names may have none.
     return f"coalesce(c.rules->'targets'->>'{name}', c.rules->'report_only'->>'{name}')::double precision"
 
 
-def _chosen(filters: Mapping[str, Any], timezone: str) -> tuple[str, dict[str, Any]]:
-    by = filters.get("by") or "total"
-    where, parameters = conditions(filters)
+def _chosen(by: str, filters: Filters, timezone: str) -> tuple[str, dict[str, Any]]:
+    clauses, parameters = narrowing.conditions(filters)
     of_team = by == "team"
     statement = _CHOSEN.format(
         key=KEYS[by],
@@ -106,25 +106,6 @@ def _chosen(filters: Mapping[str, Any], timezone: str) -> tuple[str, dict[str, A
         on_scene="a.arrived_at" if of_team else "i.first_on_scene_at",
         team="a.team_id" if of_team else "NULL::uuid",
         join=_TEAM_JOIN if of_team else "",
-        where=where,
+        where=narrowing.where(["i.state <> 'merged'", *clauses]),
     )
     return statement, {**parameters, "timezone": timezone}
-
-
-def conditions(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The WHERE of what a report counts: time of receipt, jurisdiction, drills, where it came from."""
-    where = []
-    parameters: dict[str, Any] = {}
-    for name, clause in (
-        ("since", "i.received_at >= %(since)s"),
-        ("until", "i.received_at < %(until)s"),
-        ("prefix", "starts_with(i.jurisdiction, %(prefix)s)"),
-        ("reference_system", "i.reference_system = %(reference_system)s"),
-    ):
-        if filters.get(name):
-            where.append(clause)
-            parameters[name] = filters[name]
-    exercise = filters.get("exercise") or "exclude"
-    if exercise != "include":
-        where.append("i.exercise" if exercise == "only" else "NOT i.exercise")
-    return "".join(f" AND {clause}" for clause in where), parameters

@@ -3,6 +3,8 @@
 Columns that somebody searches or counts by are columns; what only the aggregate itself reads is JSONB.
 """
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -37,7 +39,7 @@ OPEN_ASSIGNMENT_STATES = ("assigned", "accepted", "en_route", "on_scene")
 _IS_OPEN_ASSIGNMENT = text("state IN ('assigned', 'accepted', 'en_route', 'on_scene')")
 
 
-def _moment(name: str, *, nullable: bool = True) -> "Column[object]":
+def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 

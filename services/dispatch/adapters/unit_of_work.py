@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from psycopg2 import errors as postgres
@@ -45,7 +45,7 @@ class Unit:
     """Implements `application.ports.UnitOfWork`."""
 
     def __init__(self, connection: Connection, shared: Shared) -> None:
-        self._connection = connection
+        self.connection = connection
         self._shared = shared
         self._places: PlacesSnapshot | None = None
         self._policies: PolicyBook | None = None
@@ -62,21 +62,20 @@ class Unit:
         """The database's clock, read after the locks were had: time spent waiting for them has passed."""
         if self._now is None:
             self._read_clock()
-        assert self._now is not None
-        return self._now
+        return cast("datetime", self._now)
 
     @property
     def places(self) -> PlacesSnapshot:
         """The grid tree and the centres as committed when first asked for."""
         if self._places is None:
-            self._places = self._shared.places.current(self._connection)
+            self._places = self._shared.places.current(self.connection)
         return self._places
 
     @property
     def policies(self) -> PolicyBook:
         """Every SLA policy."""
         if self._policies is None:
-            self._policies = self._shared.policies.current(self._connection)
+            self._policies = self._shared.policies.current(self.connection)
         return self._policies
 
     def new_id(self) -> UUID:
@@ -86,20 +85,20 @@ class Unit:
     def lock_centre(self, centre_code: str) -> None:
         """Advisory lock until commit: one takes a team of this centre at a time."""
         if centre_code not in self._centres_locked:
-            self._connection.exec_driver_sql(
+            self.connection.exec_driver_sql(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"centre {centre_code}",)
             )
             self._centres_locked.add(centre_code)
 
     def flush(self) -> None:
         """Write what has changed so far."""
-        messages = saving.save_incidents(self._connection, self.incidents)
+        messages = saving.save_incidents(self.connection, self.incidents)
         self.contacts.save()
         messages += saving.save_teams(self.teams, lambda: self.places.centres)
-        put(self._connection, chassis.outbox, messages)
+        put(self.connection, chassis.outbox, messages)
 
     def _read_clock(self) -> None:
-        self._now = database_now(self._connection)
+        self._now = database_now(self.connection)
 
 
 class Transactions:

@@ -1,0 +1,129 @@
+"""Where dispatch's ports meet their adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine
+
+from chassis import topology
+from chassis.cleaner import Cleaner, chassis_cleaners
+from chassis.database import create_engine
+from chassis.deadlines import Deadline, DeadlineClock
+from chassis.nameko.problems import problem_of
+from chassis.relay import Relay
+from chassis.vault import Vault
+from contracts.names import DISPATCH, REGISTRY
+from services.dispatch.adapters import tables
+from services.dispatch.adapters.audit import AuditReport, verify_timelines
+from services.dispatch.adapters.looking import Look, Looks
+from services.dispatch.adapters.message_store import MessageStore, Reply
+from services.dispatch.adapters.places import PlacesCache
+from services.dispatch.adapters.policies import PolicyCache
+from services.dispatch.adapters.unit_of_work import Shared, Transactions, Unit
+from services.dispatch.application import execute as executing
+from services.dispatch.application.deadlines import fire_deadlines
+from services.dispatch.application.index import EVENTS
+from services.dispatch.application.ports import Actor, Answer, Fired, Transact, UnitOfWork
+from services.dispatch.settings import Settings
+
+__all__ = ["AuditReport", "Dispatch", "Reply", "verify_timelines"]
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """The use cases with their adapters in place: what the entrypoints call."""
+
+    transactions: Transactions
+    looks: Looks
+    messages: MessageStore
+
+    def execute(self, batch: Sequence[Any], actor: Actor) -> list[Answer]:
+        """Answer a batch of commands."""
+        return executing.execute(batch, actor, cast("Transact", self.transactions), _problem)
+
+    def ask(self, query: Callable[..., dict[str, Any]], *arguments: Any, **named: Any) -> dict[str, Any]:
+        """What a query of `application` answers, from one snapshot."""
+
+        def look(reading: Look) -> dict[str, Any]:
+            return query(reading, *arguments, **named)
+
+        return self.looks(look)
+
+    def take_events(self, handler: str, events: Mapping[Any, tuple[str, Mapping[str, Any]]]) -> None:
+        """Apply events (type, data) by message id: those that the inbox has not seen, in one transaction."""
+
+        def work(unit: Unit) -> None:
+            fresh = self.messages.fresh(unit.connection, handler, list(events))
+            told: dict[str, list[Mapping[str, Any]]] = {}
+            for message_id, (type_, data) in events.items():
+                if message_id in fresh:
+                    told.setdefault(type_, []).append(data)
+            for type_, batch in told.items():
+                EVENTS[type_](cast("UnitOfWork", unit), batch)
+
+        self.transactions(work)
+
+
+def build(settings: Settings, engine: Engine) -> Dispatch:
+    """The use cases on one database; its grid tree and its policies are held once per process."""
+    shared = shared_by(settings)
+    return Dispatch(Transactions(engine, shared), Looks(engine, shared), MessageStore(engine, tables.chassis))
+
+
+def shared_by(settings: Settings) -> Shared:
+    """What all transactions of a process share. Raises ValueError for a development key in production mode."""
+    return Shared(
+        places=PlacesCache(ZoneInfo(settings.timezone)),
+        policies=PolicyCache(),
+        vault=Vault.from_text(settings.master_key, mode=settings.mode),
+    )
+
+
+def service_engine(settings: Settings) -> Engine:
+    """The engine of the service process: room for every worker, two consumers and the health check."""
+    return create_engine(
+        settings.database_url, name="dispatch", pool_size=settings.rpc_workers + 3, relay_port=settings.relay_port
+    )
+
+
+def sidecar_engine(settings: Settings) -> Engine:
+    """The engine of the sidecar: the relay, the deadline clock's two connections, the cleaners, the health check."""
+    return create_engine(settings.database_url, name="dispatch-sidecar", pool_size=6)
+
+
+def declare(amqp_url: str) -> None:
+    """Dispatch's exchanges, the registry's that it listens to, and the stream. Idempotent."""
+    topology.declare(amqp_url, [DISPATCH, REGISTRY])
+    topology.declare_stream(amqp_url, [DISPATCH, REGISTRY])
+
+
+def relay(settings: Settings, engine: Engine) -> Relay:
+    """The relay of dispatch's outbox."""
+    return Relay(engine, tables.chassis.outbox, settings.amqp_url, DISPATCH, port=settings.relay_port)
+
+
+def deadline_clock(settings: Settings, engine: Engine) -> DeadlineClock:
+    """The clock whose deadlines run the same domain as every command (docs/decisions/0010), a batch a transaction."""
+    transactions = Transactions(engine, shared_by(settings))
+
+    def fire(connection: Connection, rows: list[Deadline]) -> None:
+        fired = [Fired(UUID(row.subject), row.kind, row.generation, row.due_at) for row in rows]
+        transactions.within(connection, lambda unit: fire_deadlines(cast("UnitOfWork", unit), fired))
+
+    return DeadlineClock(
+        engine, tables.chassis.deadline, fire, subject_table=tables.incident, subject_column="incident_id"
+    )
+
+
+def cleaners(engine: Engine) -> list[Cleaner]:
+    """The cleaners of the tables that every service has."""
+    return chassis_cleaners(engine, tables.chassis)
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    return problem_of(error, "execute")
