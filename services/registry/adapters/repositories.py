@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, DateTime, Table, Text, bindparam, column, func, insert, literal_column, select, update
+from sqlalchemy import Column, DateTime, Table, Text, bindparam, column, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 
@@ -59,12 +59,10 @@ class TableRepository(Generic[V]):
     def _close(self, closed: list[tuple[str, Version[Any]]]) -> None:
         keys = bindparam("keys", [key for key, _ in closed], type_=ARRAY(Text))
         ends = bindparam("ends", [version.valid_to for _, version in closed], type_=ARRAY(DateTime(timezone=True)))
-        ending = func.unnest(keys, ends).table_valued(column("key", Text), column("ends_at", DateTime(timezone=True)))
-        self._connection.execute(
-            update(self._table)
-            .where(self._key == ending.c.key, self._table.c.valid_to.is_(None))
-            .values(valid_to=literal_column(f"{ending.name}.ends_at"))
-        )
+        columns = column("key", Text), column("ends_at", DateTime(timezone=True))
+        ending = func.unnest(keys, ends).table_valued(*columns).render_derived(name="ending")
+        closing = update(self._table).where(self._key == ending.c.key, self._table.c.valid_to.is_(None))
+        self._connection.execute(closing.values(valid_to=ending.c.ends_at))
 
     def _version(self, row: mapping.Row) -> Version[Any]:
         return Version(row["version"], self._facts_of(row), row["valid_from"], row["valid_to"], row["retired"])

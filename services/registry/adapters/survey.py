@@ -17,7 +17,7 @@ def shape_of(boundary: Boundary) -> MultiPolygon:
 
 
 def boundary_of(shape: BaseGeometry) -> Boundary:
-    """The polygons of a shape in normal form, outlines anticlockwise (RFC 7946, 3.1.6); lines and points are dropped."""
+    """The polygons of a shape in normal form, outlines anticlockwise (RFC 7946); lines and points are dropped."""
     parts = shapely.get_parts(shapely.orient_polygons(shapely.normalize(shape)))
     return Boundary(tuple(_rings(part) for part in parts if isinstance(part, Polygon)))
 

@@ -5,20 +5,20 @@ import eventlet
 eventlet.monkey_patch()
 
 # Imports after the patch on purpose: whatever touches sockets or psycopg2 first would block the whole process.
-from datetime import datetime  # noqa: E402
-from functools import partial  # noqa: E402
-from typing import Any  # noqa: E402
+from datetime import datetime
+from functools import partial
+from typing import Any
 
-from nameko.extensions import DependencyProvider  # noqa: E402
+from nameko.extensions import DependencyProvider
 
-from chassis import logs  # noqa: E402
-from chassis.clock import parse_time  # noqa: E402
-from chassis.errors import InvalidInput  # noqa: E402
-from chassis.nameko.rpc import rpc  # noqa: E402
-from chassis.runner import run_service  # noqa: E402
-from chassis.settings import load_or_exit  # noqa: E402
-from services.registry import bootstrap  # noqa: E402
-from services.registry.settings import Settings  # noqa: E402
+from chassis import logs
+from chassis.clock import parse_time
+from chassis.errors import InvalidInput
+from chassis.nameko.rpc import rpc
+from chassis.runner import run_service
+from chassis.settings import load_or_exit
+from services.registry import bootstrap
+from services.registry.settings import Settings
 
 
 class AnswersProvider(DependencyProvider):

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ def test_a_code_extends_its_parents_all_the_way_up_to_the_county(code):
     chain = chain_of(code)
     assert chain[-1] == code
     assert len(chain[0]) == 6
-    for parent, child in zip(chain, chain[1:], strict=False):
+    for parent, child in pairwise(chain):
         assert child.startswith(parent)
         assert parent_of(child) == parent
     assert parent_of(chain[0]) is None
