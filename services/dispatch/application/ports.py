@@ -224,7 +224,10 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One interval over a group: how many, how many within the target of their own policy version, percentiles in seconds."""
+    """One interval over a group: how many, how many within the target of their own policy version, percentiles in seconds.
+
+    `judged` is how many have a target at all; None means all of them.
+    """
 
     count: int
     within: int
@@ -233,6 +236,7 @@ class Figures:
     p95: float | None
     p99: float | None
     target_seconds: float | None = None
+    judged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

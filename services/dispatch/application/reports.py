@@ -89,10 +89,11 @@ def group_view(group: Group, label_zh: str | None, label_en: str | None) -> View
 
 
 def _interval(figures: Figures) -> View:
+    judged = figures.count if figures.judged is None else figures.judged
     return {
         "count": figures.count,
         "within": figures.within,
-        "compliance": round(figures.within / figures.count, 6) if figures.count else None,
+        "compliance": round(figures.within / judged, 6) if judged else None,
         "target_seconds": figures.target_seconds,
         "p50": _rounded(figures.p50),
         "p90": _rounded(figures.p90),

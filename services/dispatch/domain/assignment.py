@@ -72,7 +72,7 @@ class Assignment:
         previous = following = None
         stamps = self.stamps
         for name in _BEFORE.get(stage, ("assigned",)):
-            if name in stamps and name != stage:
+            if name in stamps and "implied" not in stamps[name].flags:
                 at = stamps[name].effective
                 if previous is None or at > previous:
                     previous = at

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.dispatch.domain.errors import Conflict
-from services.dispatch.domain.guards import flagged, refuse_repeat, refuse_unless, stamp_for
+from services.dispatch.domain.fieldwork import stop_awaiting
+from services.dispatch.domain.guards import flagged, refuse_future, refuse_repeat, refuse_unless, stamp_for
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.states import AT_WORK, OPEN_INCIDENT, IncidentState
@@ -48,7 +49,7 @@ def push(incident: Incident, route: Route, report: Report, note: str | None = No
     if incident.state is IncidentState.PUSHED and route.centre_code != incident.centre_code:
         _redirect(incident, route, report, note)
         return
-    if incident.state in AT_WORK:
+    if incident.state is not IncidentState.MERGED:
         refuse_repeat(incident, "pushed")
     refuse_unless(incident, (IncidentState.RECEIVED,), "push")
     stamp = stamp_for(incident, "pushed", report)
@@ -82,6 +83,7 @@ def escalate(incident: Incident, step: Step | None, report: Report, reason: str)
     refuse_unless(incident, OPEN_INCIDENT, "escalate")
     if step is None:
         raise Conflict("top_reached", "nobody stands above the present level", incident_id=str(incident.id), level=incident.level)
+    refuse_future(incident, report)
     incident.remark(report, "escalated", reason)
     climb(incident, step, report, stage=None, reason="requested")
 
@@ -107,6 +109,8 @@ def resolve(incident: Incident, report: Report, outcome: str, note: str | None =
     incident.emit("resolved", report, outcome=outcome, **flagged(stamp))
     incident.judge_clocks(("resolve",), report)
     incident.stop_clocks(report.occurred_at, report, "resolved")
+    for assignment in incident.roster.open():
+        stop_awaiting(incident, assignment)
     incident.start_clock("feedback", "resolved", report.occurred_at, report)
 
 
@@ -133,6 +137,7 @@ def hand_over(incident: Incident, report: Report, to: str, reason: str) -> None:
     if incident.handed_over_to is not None:
         raise Conflict("already_handed_over", f"already handed over to {incident.handed_over_to}", incident_id=str(incident.id))
     refuse_unless(incident, (*AT_WORK, IncidentState.RESOLVED, IncidentState.CLOSED), "hand over")
+    refuse_future(incident, report)
     incident.handed_over_to = to
     incident.remark(report, "handed_over", reason)
     incident.emit("handed_over", report, to=to, category=incident.category)
@@ -141,6 +146,7 @@ def hand_over(incident: Incident, report: Report, to: str, reason: str) -> None:
 def add_note(incident: Incident, report: Report, text: str) -> None:
     """Keep a remark; the event says only that there is one. Raises Conflict when the incident is archived."""
     refuse_unless(incident, [state for state in IncidentState if state is not IncidentState.ARCHIVED], "note")
+    refuse_future(incident, report)
     incident.remark(report, "note", text)
     incident.emit("note_added", report)
 

@@ -11,7 +11,7 @@ from services.dispatch.domain.geo import haversine_metres
 
 RADIUS_METRES = 500.0
 WINDOW_SECONDS = 3600.0
-LIKELY = 0.6
+LIKELY = 0.5
 # Two calls about one incident agree in place first; the words of two callers differ most.
 _WEIGHTS = {"distance": 0.4, "time": 0.25, "category": 0.2, "text": 0.15}
 _DISTANCE_SCALE_METRES = 150.0
@@ -57,8 +57,8 @@ def compare(one: Sighting, other: Sighting) -> Likeness:
     parts = {"distance": near, "time": close, "category": same, "text": words}
     known = {name: value for name, value in parts.items() if value is not None}
     score = sum(_WEIGHTS[name] * value for name, value in known.items()) / sum(_WEIGHTS[name] for name in known)
-    if near is None:
-        score = min(score, LIKELY / 2)
+    # However alike the words are: far apart (beyond some 200 m) or long apart (half an hour) it fades to nothing.
+    score *= min(1.0, 4 * close, 4 * near if near is not None else LIKELY / 2)
     return Likeness(
         round(score, 4), _round(near), round(close, 4), same, _round(words), None if metres is None else round(metres, 1)
     )  # fmt: skip

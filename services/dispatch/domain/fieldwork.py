@@ -133,7 +133,7 @@ def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report
         assignment.stamps["accepted"] = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, ("implied",))
     assignment.settle()
     incident.roster.changed[assignment.id] = assignment
-    _stop_awaiting(incident, assignment)
+    stop_awaiting(incident, assignment)
     incident.derive()
     more = {"first": first} if stage == "arrived" else {"last": not incident.roster.open()} if stage == "cleared" else {}
     incident.emit(stage, report, **_who(assignment), **more, **flagged(stamp))
@@ -160,7 +160,7 @@ def end_assignment(incident: Incident, assignment: Assignment, ending: str, stam
     assignment.stamps[ending] = stamp
     assignment.state, assignment.end_reason = _ENDED[ending], reason
     incident.roster.changed[assignment.id] = assignment
-    _stop_awaiting(incident, assignment)
+    stop_awaiting(incident, assignment)
 
 
 def _refuse_unless_assignable(incident: Incident, offer: Offer, report: Report) -> None:
@@ -183,9 +183,11 @@ def _await_answer(incident: Incident, assignment: Assignment, report: Report) ->
     incident.deadlines.arm(assignment.answer_kind, 1, assignment.answer_due_at)
 
 
-def _stop_awaiting(incident: Incident, assignment: Assignment) -> None:
+def stop_awaiting(incident: Incident, assignment: Assignment) -> None:
+    """The offer's answer is not waited for any more."""
     if assignment.answer_due_at is not None:
         assignment.answer_due_at = None
+        incident.roster.changed[assignment.id] = assignment
         incident.deadlines.disarm(assignment.answer_kind, 1)
 
 

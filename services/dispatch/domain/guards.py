@@ -11,7 +11,9 @@ from services.dispatch.domain.stamps import Report, Stamp, judge
 from services.dispatch.domain.states import IncidentState
 
 # The incident's own stages in the order in which they happen within one cycle.
-_ORDER = ("received", "pushed", "acknowledged", "reopened", "resolved", "fed_back", "closed", "archived")
+_ORDER = ("received", "pushed", "reopened", "acknowledged", "resolved", "fed_back", "closed", "archived")
+# These come after whatever has happened so far.
+_LAST = frozenset({"reopened", "cancelled"})
 
 
 def refuse_unless(incident: Incident, allowed: Collection[IncidentState], action: str) -> None:
@@ -45,14 +47,30 @@ def stamp_for(incident: Incident, stage: str, report: Report) -> Stamp:
 
 def neighbours(incident: Incident, stage: str) -> tuple[datetime | None, datetime | None]:
     """The latest of the stages before and the earliest of the stages after, as far as they are known (effective)."""
-    place = _ORDER.index(stage) if stage in _ORDER else len(_ORDER)
-    before = [at for name in _ORDER[:place] if (at := incident.at(name)) is not None]
+    if stage in _LAST:
+        return max(stamp.effective for stamp in incident.stamps.values()), None
+    place = _ORDER.index(stage)
+    earlier, later = _ORDER[:place], _ORDER[place + 1 :]
+    if stage == "pushed" and _pushed_after_reopening(incident):
+        earlier, later = (*earlier, "reopened"), later[1:]
+    before = [at for name in earlier if (at := incident.at(name)) is not None]
+    after = [stamp.effective for name in later if (stamp := incident.stamps.get(name)) and "implied" not in stamp.flags]
     if stage == "resolved":
         before += [at for at in (incident.roster.first("arrived", cycle=incident.cycle),) if at is not None]
-    after = [stamp.effective for name in _ORDER[place + 1 :] if (stamp := incident.stamps.get(name)) and "implied" not in stamp.flags]
     if stage == "pushed":
         after += [at for at in (incident.roster.first("assigned", cycle=incident.cycle),) if at is not None]
     return max(before, default=None), min(after, default=None)
+
+
+def _pushed_after_reopening(incident: Incident) -> bool:
+    # An incident cancelled before its push and then reopened: the push comes after, for once.
+    reopened, pushed = incident.stamps.get("reopened"), incident.stamps.get("pushed")
+    return reopened is not None and (pushed is None or pushed.recorded_at >= reopened.recorded_at)
+
+
+def refuse_future(incident: Incident, report: Report) -> None:
+    """Raises Invalid `stamp_in_future` for changes that leave no stamp of their own."""
+    judge(report, incident.policy.stamp_rules, previous=None, following=None, backfill=incident.backfill)
 
 
 def flagged(stamp: Stamp) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.dispatch.domain.errors import Conflict, Invalid
 from services.dispatch.domain.fieldwork import watch_arrival
-from services.dispatch.domain.guards import refuse_unless
+from services.dispatch.domain.guards import refuse_future, refuse_unless
 from services.dispatch.domain.incident import Absorbed, Incident, MergeLink
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
@@ -34,6 +34,7 @@ def merge(duplicate: Incident, parent: Incident, root: Incident, children: Seque
         raise Invalid("exercise_mismatch", "a drill and a real incident are never one", field="data.into", rule="exercise.apart")
     refuse_unless(duplicate, (*OPEN_INCIDENT, IncidentState.RESOLVED), "merge")
     refuse_unless(root, _CAN_TAKE_IN, "merge into")
+    refuse_future(duplicate, report)
     before = duplicate.state
     duplicate.state = IncidentState.MERGED
     duplicate.merge = MergeLink(parent.id, root.id, report.occurred_at, before)
@@ -58,6 +59,7 @@ def unmerge(duplicate: Incident, root: Incident, others: Sequence[Incident], rep
     link = duplicate.merge
     if duplicate.state is not IncidentState.MERGED or link is None:
         raise Conflict("not_merged", "the incident does not stand under another one", incident_id=str(duplicate.id), state=str(duplicate.state))
+    refuse_future(duplicate, report)
     own = _descendants(duplicate.id, others)
     for gone in (duplicate, *own):
         root.absorbed.pop(gone.id, None)
