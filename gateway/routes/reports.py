@@ -43,6 +43,6 @@ ROUTES = (
     Route(
         "GET", "/v1/board", "board", "实时看板", "Open incidents with their running clocks, and the figures so far",
         OWNER,
-        "board.read", query, rpc="dispatch.board",
+        "board.read", query, rpc="dispatch.board", query=(SINCE,),
     ),
 )  # fmt: skip
