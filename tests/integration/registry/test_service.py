@@ -21,9 +21,9 @@ class Caller:
 
     def __init__(self, amqp_url):
         self._connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
-        self.channel = self._connection.channel()
-        self._queue = self.channel.queue_declare("", exclusive=True).method.queue
-        self.channel.queue_bind(self._queue, "nameko-rpc", self._queue)
+        self._channel = self.new_channel()
+        self._queue = self._channel.queue_declare("", exclusive=True).method.queue
+        self._channel.queue_bind(self._queue, "nameko-rpc", self._queue)
 
     def __call__(self, method, **arguments):
         correlation = uuid.uuid4().hex
@@ -32,12 +32,15 @@ class Caller:
             headers={"nameko.deadline": int((time.time() + 10) * 1000)},
         )  # fmt: skip
         body = json.dumps({"args": [], "kwargs": arguments}).encode()
-        self.channel.basic_publish("nameko-rpc", f"registry.{method}", body, properties, mandatory=True)
-        for _, answered, reply in self.channel.consume(self._queue, auto_ack=True, inactivity_timeout=10):
+        self._channel.basic_publish("nameko-rpc", f"registry.{method}", body, properties, mandatory=True)
+        for _, answered, reply in self._channel.consume(self._queue, auto_ack=True, inactivity_timeout=10):
             assert answered is not None, f"no answer to {method}"
             if answered.correlation_id == correlation:
                 return json.loads(reply)["result"]
         raise AssertionError
+
+    def new_channel(self):
+        return self._connection.channel()
 
     def close(self):
         self._connection.close()
@@ -113,12 +116,13 @@ def test_the_service_sees_an_import_that_another_process_made(call, take, county
 def test_the_sidecar_publishes_every_change_in_order_and_empties_the_outbox(
     broker, call, process, take, county_files, engine, eventually
 ):
-    queue = call.channel.queue_declare("", exclusive=True).method.queue
-    call.channel.queue_bind(queue, "registry.events", "wangge.registry.#")
+    channel = call.new_channel()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.queue_bind(queue, "registry.events", "wangge.registry.#")
     report = take(county_files)
     with process("sidecar", broker) as sidecar:
         received = []
-        for _, properties, body in call.channel.consume(queue, auto_ack=True, inactivity_timeout=10):
+        for _, properties, body in channel.consume(queue, auto_ack=True, inactivity_timeout=10):
             assert properties is not None, f"{len(received)} of {report.events} events arrived"
             received.append(envelope.load(body))
             if len(received) == report.events:
