@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,10 @@ def load_teams(file: Path, instance: str, timezone: str = "Asia/Shanghai") -> in
         rows = list(csv.DictReader(text))
     with connect(instance) as client:
         await_centres(client, {row["centre_code"] for row in rows})
-        known = known_call_signs(client)
+        known = {team["call_sign"]: team for team in get(client, "/v1/teams")["teams"]}
         feed = Feed(client, lambda _: None)
-        feed.send(
-            [line for row in rows for line in commands(row, ZoneInfo(timezone), new=row["call_sign"] not in known)]
-        )
+        zone = ZoneInfo(timezone)
+        feed.send([line for row in rows for line in commands(row, zone, known.get(row["call_sign"]))])
     for line, problem in feed.tally.refused:
         where = f" [{problem['field']}]" if problem.get("field") else ""
         name = line["data"].get("call_sign", line.get("team"))
@@ -56,20 +55,23 @@ def await_centres(client: httpx.Client, wanted: set[str]) -> None:
         time.sleep(0.2)
 
 
-def known_call_signs(client: httpx.Client) -> set[str]:
-    return {team["call_sign"] for team in get(client, "/v1/teams")["teams"]}
-
-
-def commands(row: Row, zone: ZoneInfo, *, new: bool) -> Iterable[dict[str, Any]]:
-    """The commands that make a row true; keys come from their content, so the same row again changes nothing."""
+def commands(row: Row, zone: ZoneInfo, known: Mapping[str, Any] | None) -> Iterable[dict[str, Any]]:
+    """The commands that make a row true, none where it is; keys come from content and day: again is harmless."""
     data = team_data(row)
     sign = row["call_sign"]
-    yield keyed(
-        {"command": "team.create", "data": data} if new else {"command": "team.change", "team": sign, "data": data}
-    )
+    if known is None:
+        yield keyed({"command": "team.create", "data": data})
+    elif not is_as(known, data):
+        yield keyed({"command": "team.change", "team": sign, "data": data})
     if row["shifts"]:
         shifts = write_out(row["shifts"], datetime.now(zone).date() - timedelta(days=1), zone)
         yield keyed({"command": "team.shifts", "team": sign, "data": {"shifts": shifts}})
+
+
+def is_as(known: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    """Whether a team already is what a row says."""
+    crew = [{key: member.get(key) for key in ("role", "reference")} for member in known["members"]]
+    return {**{key: known.get(key) for key in data}, "members": crew} == data
 
 
 def keyed(command: dict[str, Any]) -> dict[str, Any]:
