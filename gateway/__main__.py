@@ -14,8 +14,8 @@ import uvloop
 from chassis import logs, tracing
 from chassis.settings import describe, load_or_exit
 from gateway.app import Gateway
+from gateway.routes.edge import AnswerCut
 from gateway.settings import GatewaySettings
-from gateway.streams.sse import ReaderCut
 
 GRACE_SECONDS = 15
 KEEP_ALIVE_SECONDS = 75
@@ -72,7 +72,7 @@ def main() -> None:
 
 def _is_news(record: logging.LogRecord) -> bool:
     """A reader that is cut off for not reading ends its connection by an exception; that is no error of ours."""
-    return not (record.exc_info and isinstance(record.exc_info[1], ReaderCut))
+    return not (record.exc_info and isinstance(record.exc_info[1], AnswerCut))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,10 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = get_logger()
 
 
+class AnswerCut(Exception):
+    """An answer is ended midway on purpose: its reader does not read. The reader resumes from the last id it has."""
+
+
 class Edge:
     """ASGI middleware around the router."""
 
@@ -63,6 +67,8 @@ class Edge:
         except ClientDisconnect:
             answer.status = CLIENT_CLOSED_REQUEST
             return
+        except AnswerCut:
+            raise
         except ServiceError as error:
             failure = error
         except Exception:

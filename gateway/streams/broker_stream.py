@@ -34,10 +34,7 @@ class StreamLost(Exception):
 
 
 class BrokerStream:
-    """Feeds the ring from the stream, for as long as the process lives, and opens catch-up readings.
-
-    Offsets of a stream written over AMQP 0-9-1 are contiguous, so any jump a reader meets is a loss and is told.
-    """
+    """Feeds the ring from the stream, for as long as the process lives, and opens catch-up readings."""
 
     def __init__(
         self, amqp_url: str, ring: Ring, queue: str = STREAM, silence_seconds: float = SILENCE_SECONDS

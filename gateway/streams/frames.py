@@ -26,14 +26,14 @@ def control_frame(kind: str, data: dict[str, Any], last: int | None) -> bytes:
 
 
 def heartbeat(newest: int | None, position: int | None, *, attached: bool) -> bytes:
-    """The beat of each second. `behind` is null while the stream cannot be read.
+    """The beat of each second. `behind` is null while the stream cannot be read or the reader has not joined it.
 
     It carries the id of the last offset the filter has examined, so that a reader whose filter matches little
     resumes cheaply.
     """
     behind: int | None = None
-    if attached:
-        behind = 0 if newest is None or position is None else max(0, newest - position)
+    if attached and position is not None:
+        behind = 0 if newest is None else max(0, newest - position)
     data = {"newest_offset": newest, "reader_offset": position, "behind": behind}
     return control_frame("heartbeat", data, None if position is None or position < 0 else position)
 

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from chassis.errors import InvalidInput
 from gateway.metrics import STREAM_CUT, STREAM_READERS
+from gateway.routes.edge import AnswerCut
 from gateway.streams.broker_stream import BrokerStream
 from gateway.streams.filters import Filter, parse_filter
 from gateway.streams.reader import Reader
@@ -23,10 +24,6 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
-
-
-class ReaderCut(Exception):
-    """The reader does not read; its connection is closed, it resumes from the last id it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class StreamResponse:
         self._position = position
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the reader. Raises ReaderCut when it takes longer than the limit to accept one chunk."""
+        """Serve the reader. Raises AnswerCut when it takes longer than the limit to accept one chunk."""
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
@@ -81,7 +78,7 @@ class StreamResponse:
                 await sending  # type: ignore[misc]
         except TimeoutError:
             STREAM_CUT.labels("slow").inc()
-            raise ReaderCut from None
+            raise AnswerCut from None
 
 
 async def _left(receive: Receive) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,10 +35,10 @@ def event(number: int) -> dict[str, Any]:
 
 
 class EventSource:
-    """Declares the stream queue and writes to it, each batch confirmed."""
+    """Declares the stream queue and writes to it."""
 
     def __init__(self, url: str, **arguments: Any) -> None:
-        self._url = url
+        self.url = url
         self._arguments = {"x-queue-type": "stream", **arguments}
         self.written = 0
 
@@ -53,19 +53,16 @@ class EventSource:
         self.written = 0
 
     def write(self, count: int, padding: int = 0) -> None:
-        """Write `count` more events; returns when the broker has them."""
+        """Write `count` more events; returns when the broker has taken them."""
         with self._channel() as channel:
-            channel.confirm_delivery()
             for _ in range(count):
                 body = json.dumps({**event(self.written), "padding": "x" * padding}).encode()
                 self._publish(channel, body)
                 self.written += 1
-            # One confirm waited for at the end would do, pika's blocking channel waits for each.
 
     def write_raw(self, body: bytes) -> None:
         """Write something that is no event."""
         with self._channel() as channel:
-            channel.confirm_delivery()
             self._publish(channel, body)
         self.written += 1
 
@@ -75,7 +72,7 @@ class EventSource:
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
-        connection = pika.BlockingConnection(pika.URLParameters(self._url))
+        connection = pika.BlockingConnection(pika.URLParameters(self.url))
         try:
             yield connection.channel()
         finally:
@@ -138,7 +135,3 @@ def parse(lines: Iterator[str]) -> Iterator[Message]:
             fields = {}
         else:
             fields = {}
-
-
-def heartbeats(messages: Sequence[Message]) -> list[Message]:
-    return [message for message in messages if message.kind == "heartbeat"]

@@ -216,5 +216,3 @@ def test_an_error_inside_a_service_shows_nothing_of_its_cause(client: httpx.Clie
     assert (response.status_code, response.json()["code"]) == (500, "internal")
     assert "hunter2" not in response.text
     assert "Traceback" not in response.text
-
-
