@@ -46,7 +46,8 @@ EPILOG = """Examples:
 def run(seconds: float | None, load: float, seed: int, speed: float, instance: str) -> None:
     """一键演示 / bring the stack up, make and import the demo county, play a day of calls live and show the board.
 
-    The stack stays up afterwards: `wangge status` shows it, `wangge down` stops it.
+    What is still open when it ends is cancelled on the record. The stack stays up afterwards: `wangge status` shows
+    it, `wangge down` stops it.
     """
     from cli.api import ApiError
     from cli.replay.feed import FeedBrokenError
@@ -79,10 +80,12 @@ def _play(instance: str, day: Path, speed: float, seconds: float | None) -> None
             click.echo("", err=True)
         stopped.set()
         player.join()
-    if player.failure:
-        raise player.failure
+        if player.failure:
+            raise player.failure
+        ended = playback.cancel_rest("演示结束 end of the demonstration")
     for line in [*player.result.notes(), *player.result.drawing()]:
         click.echo(line)
+    click.echo(f"演示结束，未结警情已取消 · what was still open was cancelled: {ended}")
 
 
 class _Player(threading.Thread):

@@ -26,6 +26,7 @@ STATES = {
 TITLE = "网格 · 县域警情联动"
 BAR = 20
 WARN = 0.8
+BACKFILLED = Text("补录 told afterwards", style="dim")
 
 
 def seconds_between(earlier: str, later: datetime) -> float:
@@ -92,7 +93,8 @@ def _figures(figures: Mapping[str, Any]) -> Table:
 
 
 def _incidents(incidents: Iterable[Mapping[str, Any]], now: datetime, rows: int) -> Table:
-    everything = list(incidents)
+    # What was told long after it happened runs no clock: it stands last.
+    everything = sorted(incidents, key=lambda incident: incident["backfill"])
     table = Table(title=f"未结警情 open incidents: {len(everything)}", title_justify="left", expand=True)
     for column in ("编号 number", "类别 category", "级 pri", "状态 state", "网格 grid", "队 teams", "时钟 clock"):
         table.add_column(column, no_wrap=True)
@@ -111,13 +113,13 @@ def _incidents(incidents: Iterable[Mapping[str, Any]], now: datetime, rows: int)
             STATES.get(incident["state"], incident["state"]),
             incident["grid_code"] or "—",
             str(len(teams)),
-            clock_text(running_clock(incident), now),
+            BACKFILLED if incident["backfill"] else clock_text(running_clock(incident), now),
         )
     return table
 
 
 def _is_late(incident: Mapping[str, Any], now: datetime) -> bool:
-    clock = running_clock(incident)
+    clock = None if incident["backfill"] else running_clock(incident)
     return clock is not None and datetime.fromisoformat(clock["due_at"]) < now
 
 

@@ -46,7 +46,7 @@ class Result:
             yield f"{self.unsent} 条未到时间 lines were not due yet when the replay ended"
         for line, problem in tally.refused[:20]:
             yield f"  拒绝 refused {line['key']}: {problem['code']} {problem.get('detail', '')}"
-        for number, reason in [*self.plan.left_open.items(), *self.plan.unsaid.items()]:
+        for number, reason in [*self.plan.left_open.items(), *self.plan.unsaid.items()] if not self.unsent else ():
             yield f"  未结 left open {number}: {reason}"
         yield "状态 states: " + ", ".join(f"{state} {count}" for state, count in sorted(self.states.items()))
 
@@ -65,6 +65,7 @@ class Playback:
         if not calls:
             raise ApiError(f"{file}: there is no call in it")
         self._client, self._live = client, speed is not None
+        self._sent: Sequence[Step] = ()
         fleet = file_id(file)
         system = f"calls-{fleet}" if speed is None else f"calls-{fleet}-{start:%y%m%d%H%M%S}"
         start += timedelta(seconds=3)
@@ -83,6 +84,7 @@ class Playback:
             else:
                 feed.send(lines)
                 sent = len(lines)
+            self._sent = self.plan.steps[:sent]
         taken = time.monotonic() - begun
         report = get(self._client, "/v1/sla/report", by="total", reference_system=self.plan.system)
         return Result(self.plan, feed.tally, figures(report), self._states(report), taken, len(lines) - sent)
@@ -101,6 +103,24 @@ class Playback:
             else:
                 time.sleep(TICK_SECONDS)
         return sent
+
+    def cancel_rest(self, reason: str) -> int:
+        """Cancel what this play began and did not close, so that it wakes nobody afterwards; returns how many."""
+        begun = {step.reference: step for step in self._sent if step.line["command"] == "incident.create"}
+        for step in self._sent:
+            if step.line["command"] == "incident.close":
+                begun.pop(step.reference, None)
+        lines = [
+            {
+                "command": "incident.cancel",
+                "key": f"{reference}:incident.cancel",
+                "incident": reference,
+                "data": {"reason": reason},
+            }
+            for reference in begun
+        ]
+        Feed(self._client, lambda _: None).send(lines)
+        return len(lines)
 
     def _states(self, report: dict[str, Any]) -> dict[str, int]:
         groups = report["groups"]
