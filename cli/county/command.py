@@ -12,6 +12,23 @@ from cli.lazy import LazyGroup
 COMMANDS = {"make": "cli.county.make:make", "day": "cli.county.day.command:day", "fit": "cli.county.day.command:fit"}
 
 
+# What a person needs to write the files; docs/county-files.md has the rules and examples.
+FILES = """Files of FOLDER, UTF-8, each optional:
+
+\b
+grids.geojson  FeatureCollection in WGS 84; properties code, parent_code, level, kind,
+               name_zh, name_en, [households], [retired]; a micro-grid has a Polygon or
+               MultiPolygon, above it null is the union of the children
+centres.csv    code,name_zh,name_en,kind,grid_code,lat,lon,always_open,opens,closes[,retired]
+posts.csv      post_id,grid_code,role,a_holder,b_holder,a_absent[,retired]
+teams.csv      call_sign,name_zh,name_en,kind,centre_code,skills,capacity,members,
+               base_lat,base_lon,always_on,in_service,shifts
+
+Codes extend their parent's: 6, 9, 12, 15, 17 digits. Holders and members are opaque
+references such as staff-000123, never names.
+"""
+
+
 @click.group(cls=LazyGroup, commands_at=COMMANDS)
 def county() -> None:
     """县域数据：生成、导入、一天的警情 / a county's data: make, import, a day of calls."""
@@ -20,7 +37,7 @@ def county() -> None:
 @county.command(
     "import",
     epilog="Examples:\n\n  wangge county make out/county --demo && wangge county import out/county\n\n"
-    "  wangge county import mine --partial       leave faulty rows out, take the rest",
+    "  wangge county import mine --partial       leave faulty rows out, take the rest\n\n" + FILES,
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--partial", is_flag=True, help="Import the sound records of the tree even when others are refused.")

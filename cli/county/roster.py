@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import click
 import orjson
 
 FILE = "teams.csv"
@@ -25,7 +26,7 @@ _PATTERN = re.compile(r"([1-7])-([1-7]) ([0-2]\d:[0-5]\d)-([0-2]\d:[0-5]\d)")
 _COMPARED = ("name_zh", "name_en", "kind", "centre_code", "skills", "capacity", "always_on", "in_service", "base")
 
 
-class RosterError(Exception):
+class RosterError(click.ClickException):
     """A row of teams.csv cannot be read; the text names it, in both languages."""
 
 
