@@ -45,10 +45,10 @@ format: bootstrap ## let ruff format, and mend what it safely can
 	@$(BIN)/ruff format .
 
 bench: bootstrap ## measure on this machine (tests/bench): prints figures, fails below the floors
-	@$(BIN)/pytest tests/bench -m bench -s $(T)
+	@$(BIN)/pytest -m bench -s $(or $(T),tests/bench)
 
-chaos: bootstrap ## kill processes and look at what is left (tests/chaos)
-	@$(BIN)/pytest tests/chaos -m chaos $(T)
+chaos: bootstrap ## only the tests that kill processes and look at what is left (marked chaos, wherever they are)
+	@$(BIN)/pytest -m chaos $(or $(T),tests)
 
 lock: bootstrap ## make the lock files again from pyproject.toml   [UPGRADE=--upgrade]
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -67,6 +67,7 @@ def test_a_service_logs_in_to_both_servers_as_itself(stack: str) -> None:
         connection.close()
 
 
+@pytest.mark.chaos
 def test_a_killed_part_is_started_again_and_counted(wangge: Wangge, stack: str) -> None:
     victim = wangge.identity(stack, "ledger")
     restarts = wangge.part(stack, "ledger")["restarts"]
@@ -78,12 +79,14 @@ def test_a_killed_part_is_started_again_and_counted(wangge: Wangge, stack: str) 
     assert after["last_exit"] == "SIGKILL"
 
 
+@pytest.mark.chaos
 def test_a_killed_database_is_started_again(wangge: Wangge, stack: str) -> None:
     victim = wangge.identity(stack, "postgres")
     os.kill(victim.pid, signal.SIGKILL)
     eventually(lambda: (part := wangge.part(stack, "postgres"))["ready"] and part["pid"] != victim.pid, within=30)
 
 
+@pytest.mark.chaos
 def test_after_the_supervisor_is_killed_no_part_lives_and_up_adopts_the_servers(wangge: Wangge, stack: str) -> None:
     before = {part: wangge.identity(stack, part) for part in ("broker", "postgres", "ledger", "gateway")}
     os.kill(wangge.status(stack)["supervisor"], signal.SIGKILL)

@@ -1,0 +1,30 @@
+"""The relay of the hop."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from chassis import logs
+from chassis.database import chassis_tables, create_engine
+from chassis.relay import Relay
+from chassis.settings import ProcessSettings, env, integer, load_or_exit
+from chassis.sidecar import run_sidecar
+from tests.bench.hop import OWNER
+
+
+@dataclass(frozen=True)
+class Settings(ProcessSettings):
+    amqp_url: str = env("AMQP_URL", secret=True)
+    database_url: str = env("DATABASE_URL", secret=True)
+    health_port: int = env("WANGGE_HEALTH_PORT", parse=integer(0, 65535))
+    relay_port: int = env("WANGGE_RELAY_PORT", parse=integer(0, 65535))
+
+
+if __name__ == "__main__":
+    settings = load_or_exit(Settings)
+    logs.configure("hop", settings.log_level)
+    engine = create_engine(settings.database_url, name="hop sidecar")
+    tables = chassis_tables(sa.MetaData())
+    run_sidecar(
+        settings, engine=engine, relay=Relay(engine, tables.outbox, settings.amqp_url, OWNER, port=settings.relay_port)
+    )
