@@ -18,7 +18,9 @@ Change = Callable[[Incident, Assignment, Report], None]
 def accept(context: Context, command: Command) -> Result:
     """The team takes it."""
     note = command["data"].get("note")
-    return _tell(context, command, lambda incident, assignment, report: fieldwork.accept(incident, assignment, report, note))
+    return _tell(
+        context, command, lambda incident, assignment, report: fieldwork.accept(incident, assignment, report, note)
+    )
 
 
 def depart(context: Context, command: Command) -> Result:
@@ -49,7 +51,9 @@ def refuse(context: Context, command: Command) -> Result:
 def withdraw(context: Context, command: Command) -> Result:
     """The centre takes the assignment back; whom to send then is for the centre to say."""
     reason = command["data"].get("reason") or ""
-    return _tell(context, command, lambda incident, assignment, report: fieldwork.withdraw(incident, assignment, report, reason))
+    return _tell(
+        context, command, lambda incident, assignment, report: fieldwork.withdraw(incident, assignment, report, reason)
+    )
 
 
 def _tell(context: Context, command: Command, change: Change) -> Result:

@@ -12,6 +12,8 @@ def read_contact(context: Context, command: Command) -> Result:
     incident = context.incident(command)
     contact = context.uow.contacts.open(incident.id) if incident.has_contact else None
     if contact is None:
-        raise NotFound("no_contact", "the incident has no contact details", field="incident", incident_id=str(incident.id))
+        raise NotFound(
+            "no_contact", "the incident has no contact details", field="incident", incident_id=str(incident.id)
+        )
     tell_contact_read(incident, context.report(command), command["data"]["purpose"])
     return told(incident, contact=contact)

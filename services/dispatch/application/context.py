@@ -118,12 +118,15 @@ class Context:
     def _permitted(self, incident: Incident) -> Incident:
         prefix = self.actor.jurisdiction
         if prefix and not incident.jurisdiction.startswith(prefix):
-            raise Forbidden("outside_jurisdiction", "the incident lies outside your jurisdiction", rule="jurisdiction", prefix=prefix)
+            raise Forbidden(
+                "outside_jurisdiction",
+                "the incident lies outside your jurisdiction",
+                rule="jurisdiction",
+                prefix=prefix,
+            )
         return incident
 
 
 def told(incident: Incident, **more: Any) -> Result:
     """The result that every incident command answers with."""
     return {"incident_id": str(incident.id), "version": incident.version, "state": incident.state.value, **more}
-
-

@@ -36,9 +36,9 @@ class _Asked:
 def execute(batch: Sequence[Any], actor: Actor, transact: Transact, problem_of: ProblemOf) -> list[Answer]:
     """Answer every command of the batch, in order.
 
-    A command that breaks its schema, or is refused, is answered with its problem and changes nothing; the others go on. An
-    unexpected error has the commands run one by one, so that it stays alone. Raises Invalid `too_many_commands`, and an error
-    that is `retryable` (the database is away), because then nothing was done.
+    A command that breaks its schema, or is refused, is answered with its problem and changes nothing; the others go on.
+    An unexpected error has the commands run one by one, so that it stays alone. Raises Invalid `too_many_commands`, and
+    an error that is `retryable` (the database is away), because then nothing was done.
     """
     if len(batch) > MOST_COMMANDS:
         raise Invalid("too_many_commands", f"at most {MOST_COMMANDS} commands at once", field="commands", rule="most")
@@ -113,7 +113,9 @@ def _answer_one(context: Context, one: _Asked, problem_of: ProblemOf) -> Answer:
 
 def _again(context: Context, one: _Asked, earlier: Remembered, fingerprint: bytes, problem_of: ProblemOf) -> Answer:
     if earlier.fingerprint != fingerprint:
-        reused = Invalid("idempotency_key_reused", "this key was used for another command", field="key", rule="idempotency")
+        reused = Invalid(
+            "idempotency_key_reused", "this key was used for another command", field="key", rule="idempotency"
+        )
         return _refused(problem_of(reused))
     answer: Answer = {**earlier.answer, "replayed": True}
     if one.command["view"] and answer["ok"] and not {"incident", "team"} & answer["result"].keys():

@@ -1,6 +1,7 @@
 """What is answered by what. Read this first.
 
-Command names are those of contracts.dispatch.commands, event types those of contracts.registry.events; a test holds them equal.
+Command names are those of contracts.dispatch.commands, event types those of contracts.registry.events; a test holds
+them equal.
 """
 
 from __future__ import annotations

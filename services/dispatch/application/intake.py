@@ -70,8 +70,8 @@ def draft_of(data: Mapping[str, Any], places: Places) -> intake.Draft:
         lat=location.get("lat"), lon=location.get("lon"), grid_code=grid_code,
         jurisdiction=grid_code or (root.code if root else ""), address=location.get("address", ""),
         summary=data.get("summary", ""), reference=(reference["system"], reference["number"]) if reference else None,
-        required_skills=category.skills, has_contact=bool(caller), masked_phone=mask(caller.get("phone")) if caller else None,
-        flags=flags,
+        required_skills=category.skills, has_contact=bool(caller), masked_phone=mask(caller.get("phone")) if caller else
+        None, flags=flags,
     )  # fmt: skip
 
 
@@ -79,7 +79,8 @@ def likely_duplicates(draft: intake.Draft, report: Report, neighbourhood: Neighb
     """Open incidents that look like the draft, likeliest first, with what speaks for it."""
     window = timedelta(seconds=duplicates.WINDOW_SECONDS)
     here = duplicates.Sighting(
-        draft.lat, draft.lon, draft.grid_code, report.occurred_at, draft.category, draft.kind, f"{draft.summary} {draft.address}"
+        draft.lat, draft.lon, draft.grid_code, report.occurred_at, draft.category, draft.kind,
+        f"{draft.summary} {draft.address}",
     )  # fmt: skip
     query = DuplicateQuery(
         draft.lat, draft.lon, draft.grid_code, duplicates.RADIUS_METRES, report.occurred_at - window,
@@ -88,7 +89,8 @@ def likely_duplicates(draft: intake.Draft, report: Report, neighbourhood: Neighb
     found = []
     for other in neighbourhood.near(query):
         there = duplicates.Sighting(
-            other.lat, other.lon, other.grid_code, other.received_at, other.category, other.kind, f"{other.summary} {other.address}"
+            other.lat, other.lon, other.grid_code, other.received_at, other.category, other.kind,
+            f"{other.summary} {other.address}",
         )  # fmt: skip
         likeness = duplicates.compare(here, there)
         if likeness.likely:

@@ -18,7 +18,10 @@ def merge(context: Context, command: Command) -> Result:
 
 
 def unmerge(context: Context, command: Command) -> Result:
-    """Take the incident out again as it was, with the duplicates that came in under it. Raises Conflict `not_merged`."""
+    """Take the incident out again as it was, with the duplicates that came in under it.
+
+    Raises Conflict `not_merged`.
+    """
     duplicate = context.incident(command)
     if duplicate.merge is None:
         raise Conflict("not_merged", "the incident does not stand under another one", incident_id=str(duplicate.id))

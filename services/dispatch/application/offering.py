@@ -43,7 +43,8 @@ def candidates(context: Context, incident: Incident) -> list[recommendation.Outc
 def move_on(context: Context, incident: Incident, gone: Assignment, report: Report) -> None:
     """Offer the incident to the next recommended team at once, because `gone` will not go.
 
-    A hand-picked team among others is not replaced: the desk chose, the desk chooses again. Nobody left: the assign clock runs.
+    A hand-picked team among others is not replaced: the desk chose, the desk chooses again. Nobody left: the assign
+    clock runs.
     """
     if incident.state not in AT_WORK or incident.backfill or (incident.roster.open() and not gone.auto):
         return
@@ -55,13 +56,18 @@ def move_on(context: Context, incident: Incident, gone: Assignment, report: Repo
 
 def _recommended(context: Context, incident: Incident, report: Report, note: str | None) -> Assignment:
     if incident.state is IncidentState.RECEIVED:
-        raise Conflict("not_pushed", "the incident is on no centre's desk yet; push it first", incident_id=str(incident.id))
+        raise Conflict(
+            "not_pushed", "the incident is on no centre's desk yet; push it first", incident_id=str(incident.id)
+        )
     ranked = candidates(context, incident)
     best = next((outcome for outcome in ranked if outcome.rank == 1), None)
     if best is None:
         counted = Counter(reason for outcome in ranked for reason in outcome.reasons)
         raise Conflict(
-            "no_team_available", "no team can be sent now", incident_id=str(incident.id), considered=len(ranked), reasons=dict(counted)
+            "no_team_available", "no team can be sent now", incident_id=str(incident.id), considered=len(ranked),
+            reasons=dict(counted),
         )  # fmt: skip
-    offer = Offer(context.uow.new_id(), best.team_id, incident.centre_code or best.centre_code, auto=True, flags=best.flags)
+    offer = Offer(
+        context.uow.new_id(), best.team_id, incident.centre_code or best.centre_code, auto=True, flags=best.flags
+    )
     return fieldwork.assign(incident, offer, report, note)

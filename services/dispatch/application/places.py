@@ -1,4 +1,4 @@
-"""What the registry tells about the ground, kept as dispatch's own read model: dispatch works with the registry down."""
+"""What the registry tells about the ground, kept here so that dispatch works with the registry down."""
 
 from __future__ import annotations
 
@@ -15,15 +15,32 @@ Data = Mapping[str, Any]
 
 def take_grids(uow: UnitOfWork, events: Sequence[Data]) -> None:
     """Grids as they are now; an older version than the one known changes nothing."""
-    names = ("code", "version", "parent_code", "level", "kind", "name_zh", "name_en", "boundary", "valid_from", "valid_to", "retired")
-    uow.places_writer.put_grids([GridNode(**{name: event[name] for name in names if name in event}) for event in events])
+    names = (
+        "code",
+        "version",
+        "parent_code",
+        "level",
+        "kind",
+        "name_zh",
+        "name_en",
+        "boundary",
+        "valid_from",
+        "valid_to",
+        "retired",
+    )
+    uow.places_writer.put_grids(
+        [GridNode(**{name: event[name] for name in names if name in event}) for event in events]
+    )
 
 
 def take_centres(uow: UnitOfWork, events: Sequence[Data]) -> None:
     """Centres as they are now."""
     names = ("code", "name_zh", "name_en", "kind", "grid_code", "lat", "lon", "always_open", "version", "retired")
     uow.places_writer.put_centres(
-        [Centre(hours=_hours(event.get("hours")), **{name: event[name] for name in names if name in event}) for event in events]
+        [
+            Centre(hours=_hours(event.get("hours")), **{name: event[name] for name in names if name in event})
+            for event in events
+        ]
     )
 
 

@@ -1,4 +1,7 @@
-"""What the use cases need from outside, as Protocols. `bootstrap.py` is where they meet their adapters; tests use fakes."""
+"""What the use cases need from outside, as Protocols.
+
+`bootstrap.py` is where they meet their adapters; tests use fakes.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class KeyTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who sends the commands: an opaque subject, the client its idempotency keys belong to, roles, jurisdiction prefix."""
+    """Who sends the commands: an opaque subject, the client that owns the keys, roles, a jurisdiction prefix."""
 
     subject: str
     client: str
@@ -69,7 +72,7 @@ class DuplicateQuery:
 
 
 class Incidents(Protocol):
-    """Incidents with their assignments and clocks. Loaded rows are locked (`FOR UPDATE`, in id order) and saved at commit.
+    """Incidents with their assignments and clocks; loaded rows are locked, in id order, and saved at commit.
 
     `load` is called once per batch with everything it touches; the getters then answer from memory and go to the
     database only for what was not loaded. The same incident is the same object for the whole transaction.
@@ -100,7 +103,7 @@ class Incidents(Protocol):
         """Head of the timeline's hash chain as last written (call `flush` first)."""
 
     def near(self, query: DuplicateQuery) -> list[Incident]:
-        """Open or recently resolved incidents in the window, without locking them; at most 50, nearest in time first."""
+        """Open or recently resolved incidents in the window, not locked; at most 50, nearest in time first."""
 
 
 class Teams(Protocol):
@@ -224,7 +227,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One interval over a group: how many, how many within the target of their own policy version, percentiles in seconds.
+    """One interval over a group: how many, how many within their own policy's target, percentiles in seconds.
 
     `judged` is how many have a target at all; None means all of them.
     """
@@ -241,7 +244,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of one group; `intervals` by name: push, assign, arrive, total, turnout, travel, alarm_handling, total_response."""
+    """The figures of one group; `intervals` by the names of application.reports.INTERVALS."""
 
     key: str
     incidents: int
@@ -250,7 +253,10 @@ class Group:
 
 
 class Reading(Protocol):
-    """One read-only look at the database: locks nothing, saves nothing. Aggregates that it returns are for looking at."""
+    """One read-only look at the database: locks nothing, saves nothing.
+
+    Aggregates that it returns are for looking at.
+    """
 
     now: datetime
     places: Places

@@ -1,4 +1,4 @@
-"""What can be asked of dispatch about incidents and teams: one function an RPC, answers as contracts.dispatch.queries has them.
+"""What can be asked about incidents and teams: one function an RPC, answers as in contracts.dispatch.queries.
 
 Figures, breaches and the board are in reports.py.
 """
@@ -74,10 +74,10 @@ def likely_duplicates(reading: Reading, actor: Actor, draft: Mapping[str, Any]) 
 
 
 def get_team(reading: Reading, actor: Actor, team: str) -> View:
-    """One team by id or call sign. Raises NotFound `unknown_team`."""
+    """One team by id or call sign. Raises NotFound `unknown_team`, also for one outside the actor's jurisdiction."""
     team_id = team_id_of(team)
     found = next((each for each in reading.teams() if each.id == team_id or each.call_sign == team), None)
-    if found is None:
+    if found is None or not _grids(reading).get(found.centre_code, "").startswith(actor.jurisdiction):
         raise NotFound("unknown_team", f"there is no team {team}", field="team")
     return team_views(reading, [found])[0]
 
@@ -92,7 +92,7 @@ def list_teams(
     available: bool | None = None,
 ) -> View:
     """Teams by call sign; `prefix` is of the grid that their centre answers for."""
-    grids = {each.code: each.grid_code for each in reading.places.centres}
+    grids = _grids(reading)
     wanted = within(actor, prefix)
     teams = [
         team
@@ -122,8 +122,16 @@ def list_centres(reading: Reading, actor: Actor, prefix: str = "") -> View:
     }  # fmt: skip
 
 
+def _grids(reading: Reading) -> dict[str, str]:
+    """The grid that each centre answers for."""
+    return {each.code: each.grid_code for each in reading.places.centres}
+
+
 def find(reading: Reading, actor: Actor, text: str) -> Incident:
-    """An incident by id or system:number. Raises NotFound `unknown_incident`, also for one outside the actor's jurisdiction."""
+    """An incident by id or system:number.
+
+    Raises NotFound `unknown_incident`, also for one outside the actor's jurisdiction.
+    """
     found = None
     try:
         ref = IncidentRef.parse(text)

@@ -32,7 +32,8 @@ def sla_report(reading: Reading, actor: Actor, filters: Mapping[str, Any], by: s
         groups = [Group("total", 0, {}, {})]
     return {
         "by": by, "since": _time(wanted.since), "until": _time(wanted.until), "prefix": wanted.prefix,
-        "exercise": wanted.exercise, "groups": [group_view(group, *_labels(reading, by, group.key)) for group in groups],
+        "exercise": wanted.exercise,
+        "groups": [group_view(group, *_labels(reading, by, group.key)) for group in groups],
     }  # fmt: skip
 
 

@@ -36,7 +36,10 @@ def change(context: Context, command: Command) -> Result:
 
 
 def move(context: Context, command: Command) -> Result:
-    """Where the team is. An older fix than the one known is taken without effect: it arrived late, which is no fault."""
+    """Where the team is.
+
+    An older fix than the one known is taken without effect: it arrived late, which is no fault.
+    """
     team, data = context.team(command["team"], "team"), command["data"]
     report = context.report(command)
     judge(report, _ANY_ORDER, previous=None, following=None, backfill=False)
@@ -70,9 +73,17 @@ def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_taken_call_sign(context: Context, call_sign: str) -> None:
     taken = context.uow.teams.by_call_sign(call_sign)
     if taken is not None:
-        raise Conflict("call_sign_taken", f"{call_sign} is a team already", field="data.call_sign", rule="unique", team_id=str(taken.id))
+        raise Conflict(
+            "call_sign_taken",
+            f"{call_sign} is a team already",
+            field="data.call_sign",
+            rule="unique",
+            team_id=str(taken.id),
+        )
 
 
 def _refuse_unknown_centre(context: Context, centre_code: str) -> None:
     if not any(centre.code == centre_code and not centre.retired for centre in context.uow.places.centres):
-        raise Invalid("unknown_centre", f"there is no centre {centre_code}", field="data.centre_code", rule="known_centre")
+        raise Invalid(
+            "unknown_centre", f"there is no centre {centre_code}", field="data.centre_code", rule="known_centre"
+        )

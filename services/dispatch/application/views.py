@@ -1,4 +1,7 @@
-"""How aggregates are shown: the views of contracts.dispatch.queries, JSON-ready. Nothing about the caller is in them."""
+"""How aggregates are shown: the views of contracts.dispatch.queries, JSON-ready.
+
+Nothing about the caller is in them.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,10 @@ def incident_view(
         "incident_id": str(incident.id), "version": incident.version, "state": incident.state.value,
         "reference": {"system": system, "number": number} if system else None,
         "source": incident.source, "category": category.code, "category_zh": category.zh, "category_en": category.en,
-        "kind": incident.kind, "apco": category.apco, "priority": incident.priority, "alarm_level": incident.alarm_level,
+        "kind": incident.kind, "apco": category.apco, "priority": incident.priority,
+        "alarm_level": incident.alarm_level,
         "summary": incident.summary, "lat": incident.lat, "lon": incident.lon, "grid_code": incident.grid_code,
-        "address": incident.address, "has_contact": incident.has_contact, "centre_code": incident.centre_code,
+        "address": incident.address or None, "has_contact": incident.has_contact, "centre_code": incident.centre_code,
         "level": incident.level, "policy": incident.policy.id, "policy_version": incident.policy.version,
         "exercise": incident.exercise, "backfill": incident.backfill, "flags": list(incident.flags),
         "merged_into": _text(incident.merged_into), "duplicates": [str(id) for id in duplicates],
@@ -75,18 +79,22 @@ def clock_view(clock: Clock) -> View:
     """One run of one stage (contracts.dispatch.queries.Clock)."""
     return {
         "stage": clock.stage, "generation": clock.generation, "state": clock.state,
-        "started_at": wire_time(clock.started_at), "warn_at": wire_time(clock.warn_at), "due_at": wire_time(clock.due_at),
+        "started_at": wire_time(clock.started_at), "warn_at": wire_time(clock.warn_at),
+        "due_at": wire_time(clock.due_at),
         "target_seconds": clock.target_seconds, "met_at": _time(clock.met_at), "holder": clock.holder,
         "holder_kind": clock.holder_kind,
     }  # fmt: skip
 
 
-def team_view(team: Team, now: datetime, *, stale_after_seconds: float = 1800.0, open_assignments: Sequence[UUID] = ()) -> View:
+def team_view(
+    team: Team, now: datetime, *, stale_after_seconds: float = 1800.0, open_assignments: Sequence[UUID] = ()
+) -> View:
     """A team with what it is doing (contracts.dispatch.queries.Team)."""
     on_shift, position = team.on_shift(now), team.position
     return {
         "team_id": str(team.id), "version": team.version, "call_sign": team.call_sign, "name_zh": team.name_zh,
-        "name_en": team.name_en or None, "kind": team.kind, "centre_code": team.centre_code, "skills": list(team.skills),
+        "name_en": team.name_en or None, "kind": team.kind, "centre_code": team.centre_code,
+        "skills": list(team.skills),
         "capacity": team.capacity,
         "members": [
             {"role": m.role, "reference": m.reference, "stand_in": m.stand_in, "absent": m.absent} for m in team.members

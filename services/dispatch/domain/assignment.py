@@ -164,7 +164,7 @@ class Roster:
         return earliest((*own, *late))
 
     def reach(self, cycle: int) -> IncidentState:
-        """How far the teams of a cycle bring the incident: the best open one, else the best that has cleared, else pushed."""
+        """How far a cycle's teams bring the incident: the best open one, else the best cleared one, else pushed."""
         states = [REACH[a.state] for a in self.assignments if a.cycle == cycle and a.state in REACH]
         if not states:
             states = [_reached(a) for a in self.assignments if a.cycle == cycle and a.state is AssignmentState.CLEARED]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from services.dispatch.domain.events import DeadlineChanges
 
-# stage of a clock → (stage that starts it, stage that meets it). "assigned" and "arrived" are the first over all assignments.
+# stage of a clock → (stage that starts it, stage that meets it). "assigned" and "arrived" are the first over all
+# assignments.
 SPANS = {
     "push": ("received", "pushed"),
     "assign": ("pushed", "assigned"),
@@ -21,7 +22,8 @@ SPANS = {
 class Breach:
     """A target that was missed: recorded once per stage and generation, withdrawn on the record, never deleted.
 
-    One row of the breach table, unique (incident, stage, generation); `holder` is a centre code, a team id or a grid code (`holder_kind` centre, team, grid).
+    One row of the breach table, unique (incident, stage, generation); `holder` is a centre code, a team id or a grid
+    code (`holder_kind` centre, team, grid).
     """
 
     stage: str
@@ -47,8 +49,9 @@ class Clock:
     """One run of one stage. `cycle` counts reopenings; `generation` counts the runs of this stage, from 1.
 
     `origin` says what started it: the stage of SPANS, or `fallback` (all offers gone), or `reopened`. `round` is the
-    incident's round of offers. `met_at` and `stopped_at` are effective occurred times. `state` is running, met, breached
-    (a breach stands, met late or not at all) or stopped. `escalations` counts the levels told about the breach.
+    incident's round of offers. `met_at` and `stopped_at` are effective occurred times. `state` is running, met,
+    breached (a breach stands, met late or not at all) or stopped. `escalations` counts the levels told about the
+    breach.
     """
 
     stage: str
@@ -109,7 +112,8 @@ class Clock:
         """Put the breach on the record, or put a withdrawn one back in force."""
         if self.breach is None:
             self.breach = Breach(
-                self.stage, self.generation, self.holder, self.holder_kind, self.target_seconds, self.due_at, now, self.backfill
+                self.stage, self.generation, self.holder, self.holder_kind, self.target_seconds, self.due_at, now,
+                self.backfill
             )  # fmt: skip
         breach = self.breach
         breach.due_at, breach.recorded_at, breach.late_by_seconds = self.due_at, now, late_by_seconds
@@ -119,12 +123,14 @@ class Clock:
 
     def withdraw_breach(self, now: datetime, reason: str) -> Breach:
         """Take the breach back on the record: the stage had happened in time."""
-        assert self.breach is not None
-        self.breach.withdrawn_at, self.breach.withdraw_reason = now, reason
-        self.breach.late_by_seconds = None
+        breach = self.breach
+        if breach is None:
+            raise ValueError("there is no breach to withdraw")
+        breach.withdrawn_at, breach.withdraw_reason = now, reason
+        breach.late_by_seconds = None
         self.escalations, self.top_reached = 0, False
         self.settle()
-        return self.breach
+        return breach
 
     def arm(self, deadlines: DeadlineChanges, now: datetime) -> None:
         """Have the running clock's next steps fire; a backfilled clock wakes nobody."""
@@ -198,8 +204,8 @@ def judge(
 ) -> Verdict | None:
     """Hold a clock against the effective times as they are known now; arms and disarms accordingly.
 
-    Late means ended after it was due. While it has not ended, only the deadline itself makes a breach (the database's clock
-    is the judge), but a breach is withdrawn when a corrected start moves the due time past `now`.
+    Late means ended after it was due. While it has not ended, only the deadline itself makes a breach (the database's
+    clock is the judge), but a breach is withdrawn when a corrected start moves the due time past `now`.
     """
     ran = clock.ended_at is None
     moved = started_at != clock.started_at

@@ -36,7 +36,10 @@ def close(incident: Incident, report: Report, reason: str | None = None) -> None
 
 
 def archive(incident: Incident, report: Report, reason: str | None = None) -> None:
-    """Shelve the record; nothing is stamped on it any more. Raises Conflict `already_archived`, `impossible_transition`; Invalid."""
+    """Shelve the record; nothing is stamped on it any more.
+
+    Raises Conflict `already_archived`, `impossible_transition`; Invalid for the stamp.
+    """
     refuse_repeat(incident, "archived")
     refuse_unless(incident, (IncidentState.CLOSED,), "archive")
     stamp = stamp_for(incident, "archived", report)
@@ -70,9 +73,17 @@ def reopen(incident: Incident, report: Report, reason: str) -> None:
     """
     refuse_unless(incident, (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED), "reopen")
     if incident.merge is not None:
-        raise Conflict("incident_merged", "the incident stands under another one", incident_id=str(incident.id), into=str(incident.merged_into))
+        raise Conflict(
+            "incident_merged",
+            "the incident stands under another one",
+            incident_id=str(incident.id),
+            into=str(incident.merged_into),
+        )
     stamp = stamp_for(incident, "reopened", report)
-    earlier = [("reopened", incident.stamps.get("reopened")), *((name, incident.stamps.pop(name, None)) for name in _OF_ONE_CYCLE)]
+    earlier = [
+        ("reopened", incident.stamps.get("reopened")),
+        *((name, incident.stamps.pop(name, None)) for name in _OF_ONE_CYCLE),
+    ]
     incident.past_stamps += [PastStamp(incident.cycle, name, kept) for name, kept in earlier if kept is not None]
     incident.stop_clocks(report.occurred_at, report, "reopened")
     incident.stamps["reopened"] = stamp

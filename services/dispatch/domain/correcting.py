@@ -48,11 +48,22 @@ def correct(
 
 def _stamp(incident: Incident, stage: str, assignment: Assignment | None) -> Stamp:
     if assignment is None and stage in ASSIGNMENT_STAGES:
-        raise Invalid("assignment_required", "this stage belongs to a team; name the assignment", field="data.assignment", stage=stage)
+        raise Invalid(
+            "assignment_required",
+            "this stage belongs to a team; name the assignment",
+            field="data.assignment",
+            stage=stage,
+        )
     stamps = incident.stamps if assignment is None else assignment.stamps
     stamp = stamps.get(stage)
     if stamp is None or "implied" in stamp.flags:
-        raise Conflict("stage_not_stamped", f"nothing was reported for {stage}", field="data.stage", incident_id=str(incident.id), stage=stage)
+        raise Conflict(
+            "stage_not_stamped",
+            f"nothing was reported for {stage}",
+            field="data.stage",
+            incident_id=str(incident.id),
+            stage=stage,
+        )
     return stamp
 
 
@@ -61,7 +72,3 @@ def _restop(incident: Incident, stage: str, at: datetime) -> None:
     for clock in incident.clockwork.clocks:
         if clock.stop_reason == stage and clock.cycle == incident.cycle:
             clock.stopped_at = at
-
-
-
-

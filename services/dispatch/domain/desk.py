@@ -57,7 +57,7 @@ def push(incident: Incident, route: Route, report: Report, note: str | None = No
     incident.state = IncidentState.PUSHED
     _settle_at(incident, route)
     incident.remark(report, "pushed", note)
-    incident.emit("pushed", report, **_push_data(route), **_odd(incident, route, stamp.flags))
+    incident.emit("pushed", report, **_push_data(route), **_odd(route, stamp.flags))
     incident.judge_clocks(("push",), report)
     incident.start_clock("assign", "pushed", report.occurred_at, report)
 
@@ -82,7 +82,9 @@ def escalate(incident: Incident, step: Step | None, report: Report, reason: str)
     """
     refuse_unless(incident, OPEN_INCIDENT, "escalate")
     if step is None:
-        raise Conflict("top_reached", "nobody stands above the present level", incident_id=str(incident.id), level=incident.level)
+        raise Conflict(
+            "top_reached", "nobody stands above the present level", incident_id=str(incident.id), level=incident.level
+        )
     refuse_future(incident, report)
     incident.remark(report, "escalated", reason)
     climb(incident, step, report, stage=None, reason="requested")
@@ -92,7 +94,9 @@ def climb(incident: Incident, step: Step, report: Report, *, stage: str | None, 
     """Move the incident's attention to `step` and tell it."""
     before = incident.level_code
     incident.level_code, incident.level = step.grid_code, step.level
-    incident.emit("escalated", report, from_code=before, to_code=step.grid_code, level=step.level, stage=stage, reason=reason)
+    incident.emit(
+        "escalated", report, from_code=before, to_code=step.grid_code, level=step.level, stage=stage, reason=reason
+    )
 
 
 def resolve(incident: Incident, report: Report, outcome: str, note: str | None = None) -> None:
@@ -135,7 +139,9 @@ def hand_over(incident: Incident, report: Report, to: str, reason: str) -> None:
     Raises Conflict `already_handed_over`, `incident_merged`, `impossible_transition`.
     """
     if incident.handed_over_to is not None:
-        raise Conflict("already_handed_over", f"already handed over to {incident.handed_over_to}", incident_id=str(incident.id))
+        raise Conflict(
+            "already_handed_over", f"already handed over to {incident.handed_over_to}", incident_id=str(incident.id)
+        )
     refuse_unless(incident, (*AT_WORK, IncidentState.RESOLVED, IncidentState.CLOSED), "hand over")
     refuse_future(incident, report)
     incident.handed_over_to = to
@@ -159,7 +165,7 @@ def tell_contact_read(incident: Incident, report: Report, purpose: str) -> None:
 def _redirect(incident: Incident, route: Route, report: Report, note: str | None) -> None:
     _settle_at(incident, route)
     incident.remark(report, "pushed", note)
-    incident.emit("pushed", report, **_push_data(route), **_odd(incident, route, ()))
+    incident.emit("pushed", report, **_push_data(route), **_odd(route, ()))
 
 
 def _settle_at(incident: Incident, route: Route) -> None:
@@ -174,6 +180,6 @@ def _push_data(route: Route) -> dict[str, object]:
     return {"centre_code": route.centre_code, **({"skipped": skipped} if skipped else {})}
 
 
-def _odd(incident: Incident, route: Route, flags: tuple[str, ...]) -> dict[str, list[str]]:
+def _odd(route: Route, flags: tuple[str, ...]) -> dict[str, list[str]]:
     odd = [*route.flags, *flags]
     return {"flags": odd} if odd else {}

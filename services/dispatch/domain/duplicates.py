@@ -1,4 +1,4 @@
-"""Is this call about an incident that we know already? A score from distance, time, category and words, with its parts."""
+"""Is this call about an incident that we know? A score from distance, time, category and words, with its parts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def compare(one: Sighting, other: Sighting) -> Likeness:
     # However alike the words are: far apart (beyond some 200 m) or long apart (half an hour) it fades to nothing.
     score *= min(1.0, 4 * close, 4 * near if near is not None else LIKELY / 2)
     return Likeness(
-        round(score, 4), _round(near), round(close, 4), same, _round(words), None if metres is None else round(metres, 1)
+        round(score, 4), _round(near), round(close, 4), same, _round(words),
+        None if metres is None else round(metres, 1),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class IncidentEvent:
-    """A fact about an incident. `type` is the short name (contracts.names.INCIDENT_FACTS); `data` is JSON-ready and thin.
+    """A fact about an incident. `type` is a short name (contracts.names.INCIDENT_FACTS); `data` is JSON-ready, thin.
 
     `version` is the incident's version after the event and the sequence on the wire: it grows by one per event.
     """
@@ -36,7 +36,10 @@ class TeamEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineChange:
-    """One row of the deadline table to write (`due_at` given) or to delete (`due_at` None). The subject is the incident."""
+    """One row of the deadline table to write (`due_at` given) or to delete (`due_at` None).
+
+    The subject is the incident.
+    """
 
     kind: str
     generation: int

@@ -37,25 +37,29 @@ class Offer:
 def assign(incident: Incident, offer: Offer, report: Report, note: str | None = None) -> Assignment:
     """Offer the incident to a team. Its answer is awaited as long as the policy says, unless this is long past.
 
-    A resolved incident takes an assignment that happened before it was resolved. Raises Conflict `team_already_assigned`,
-    `not_pushed`, `incident_merged`, `impossible_transition`; Invalid for the stamp.
+    A resolved incident takes an assignment that happened before it was resolved. Raises Conflict
+    `team_already_assigned`, `not_pushed`, `incident_merged`, `impossible_transition`; Invalid for the stamp.
     """
     _refuse_unless_assignable(incident, offer, report)
     previous = incident.at("reopened") or incident.at("pushed")
     flags = _judged(incident, report, previous=previous) + offer.flags
     seq = len(incident.assignments) + 1
     assignment = Assignment(
-        offer.assignment_id, incident.id, offer.team_id, seq, incident.cycle, incident.round, offer.centre_code, offer.auto
+        offer.assignment_id, incident.id, offer.team_id, seq, incident.cycle, incident.round, offer.centre_code,
+        offer.auto
     )  # fmt: skip
     stamp = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, flags)
     assignment.stamps["assigned"] = stamp
     incident.roster.add(assignment)
     if "acknowledged" not in incident.stamps:
-        incident.stamps["acknowledged"] = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, ("implied",))
+        incident.stamps["acknowledged"] = Stamp(
+            report.occurred_at, report.recorded_at, report.by, report.source, ("implied",)
+        )
     incident.derive()
     incident.remark(report, "assigned", note)
     incident.emit(
-        "assigned", report, **_who(assignment), centre_code=offer.centre_code, attempt=seq, auto=offer.auto, **flagged(stamp)
+        "assigned", report, **_who(assignment), centre_code=offer.centre_code, attempt=seq, auto=offer.auto,
+        **flagged(stamp),
     )  # fmt: skip
     _await_answer(incident, assignment, report)
     incident.judge_clocks(("assign",), report)
@@ -70,22 +74,34 @@ def accept(incident: Incident, assignment: Assignment, report: Report, note: str
 
 
 def depart(incident: Incident, assignment: Assignment, report: Report) -> None:
-    """The team is on its way, which implies that it took it. Raises Conflict `already_departed`, `assignment_<state>`; Invalid."""
+    """The team is on its way, which implies that it took it.
+
+    Raises Conflict `already_departed`, `assignment_<state>`; Invalid.
+    """
     _tell(incident, assignment, "departed", report)
 
 
 def arrive(incident: Incident, assignment: Assignment, report: Report) -> None:
-    """The team is on the scene, whether or not it told that it departed. Raises Conflict `already_arrived`, …; Invalid."""
+    """The team is on the scene, whether or not it told that it departed.
+
+    Raises Conflict `already_arrived`, …; Invalid.
+    """
     _tell(incident, assignment, "arrived", report)
 
 
 def clear(incident: Incident, assignment: Assignment, report: Report) -> None:
-    """The team is free of the incident. Raises Conflict `already_cleared`, `assignment_<state>`; Invalid for the stamp."""
+    """The team is free of the incident.
+
+    Raises Conflict `already_cleared`, `assignment_<state>`; Invalid for the stamp.
+    """
     _tell(incident, assignment, "cleared", report)
 
 
 def refuse(incident: Incident, assignment: Assignment, report: Report, reason: str) -> None:
-    """The team does not take the offer. Raises Conflict `already_refused`, `already_accepted`, `assignment_<state>`; Invalid."""
+    """The team does not take the offer.
+
+    Raises Conflict `already_refused`, `already_accepted`, `assignment_<state>`; Invalid.
+    """
     _end(incident, assignment, "refused", report, reason)
 
 
@@ -121,6 +137,7 @@ def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report
     revived = assignment.state is AssignmentState.EXPIRED
     if revived:
         refuse_unless(incident, (*AT_WORK, IncidentState.MERGED), "answer an expired offer of")
+        _refuse_twice(incident, assignment.team_id)
     previous, following = assignment.neighbours(stage)
     flags = _judged(incident, report, previous=previous, following=following)
     if revived:
@@ -130,12 +147,16 @@ def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report
     stamp = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, flags)
     assignment.stamps[stage] = stamp
     if stage in {"departed", "arrived"} and "accepted" not in assignment.stamps:
-        assignment.stamps["accepted"] = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, ("implied",))
+        assignment.stamps["accepted"] = Stamp(
+            report.occurred_at, report.recorded_at, report.by, report.source, ("implied",)
+        )
     assignment.settle()
     incident.roster.changed[assignment.id] = assignment
     stop_awaiting(incident, assignment)
     incident.derive()
-    more = {"first": first} if stage == "arrived" else {"last": not incident.roster.open()} if stage == "cleared" else {}
+    more = (
+        {"first": first} if stage == "arrived" else {"last": not incident.roster.open()} if stage == "cleared" else {}
+    )
     incident.emit(stage, report, **_who(assignment), **more, **flagged(stamp))
     if revived:
         incident.judge_clocks(("assign",), report)
@@ -147,7 +168,9 @@ def _end(incident: Incident, assignment: Assignment, ending: str, report: Report
     refuse_unless(incident, _TELLABLE, ending)
     assignment.refuse_unless_offered(ending)
     previous, _ = assignment.neighbours(ending)
-    stamp = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, _judged(incident, report, previous=previous))
+    stamp = Stamp(
+        report.occurred_at, report.recorded_at, report.by, report.source, _judged(incident, report, previous=previous)
+    )
     end_assignment(incident, assignment, ending, stamp, reason)
     fell_back = incident.derive()
     incident.emit(_EVENT_OF.get(ending, ending), report, **_who(assignment), **flagged(stamp))
@@ -165,13 +188,26 @@ def end_assignment(incident: Incident, assignment: Assignment, ending: str, stam
 
 def _refuse_unless_assignable(incident: Incident, offer: Offer, report: Report) -> None:
     if incident.state is IncidentState.RECEIVED:
-        raise Conflict("not_pushed", "the incident is on no centre's desk yet; push it first", incident_id=str(incident.id), state="received")
+        raise Conflict(
+            "not_pushed",
+            "the incident is on no centre's desk yet; push it first",
+            incident_id=str(incident.id),
+            state="received",
+        )
     resolved_at = incident.at("resolved")
-    told_late = incident.state is IncidentState.RESOLVED and resolved_at is not None and report.occurred_at <= resolved_at
+    told_late = (
+        incident.state is IncidentState.RESOLVED and resolved_at is not None and report.occurred_at <= resolved_at
+    )
     if not told_late:
         refuse_unless(incident, AT_WORK, "assign")
-    if any(a.team_id == offer.team_id and a.is_open for a in incident.assignments):
-        raise Conflict("team_already_assigned", "the team is on this incident already", field="data.team", team_id=str(offer.team_id))
+    _refuse_twice(incident, offer.team_id)
+
+
+def _refuse_twice(incident: Incident, team_id: UUID) -> None:
+    if any(a.team_id == team_id and a.is_open for a in incident.assignments):
+        raise Conflict(
+            "team_already_assigned", "the team is on this incident already", field="data.team", team_id=str(team_id)
+        )
 
 
 def _await_answer(incident: Incident, assignment: Assignment, report: Report) -> None:
@@ -194,7 +230,9 @@ def stop_awaiting(incident: Incident, assignment: Assignment) -> None:
 def _judged(
     incident: Incident, report: Report, *, previous: datetime | None = None, following: datetime | None = None
 ) -> tuple[str, ...]:
-    return judge(report, incident.policy.stamp_rules, previous=previous, following=following, backfill=incident.backfill)
+    return judge(
+        report, incident.policy.stamp_rules, previous=previous, following=following, backfill=incident.backfill
+    )
 
 
 def _who(assignment: Assignment) -> dict[str, str]:

@@ -20,10 +20,13 @@ Ladder = Callable[[str | None], Step | None]
 BY_CLOCK = "dispatch"
 
 
-def fire(incident: Incident, kind: str, generation: int, due_at: datetime, now: datetime, ladder: Ladder) -> Assignment | None:
+def fire(
+    incident: Incident, kind: str, generation: int, due_at: datetime, now: datetime, ladder: Ladder
+) -> Assignment | None:
     """Apply a due deadline. `ladder` gives the level above a grid code, None at the top.
 
-    Returns the assignment whose offer has just expired, so that the caller offers the incident to the next team at once.
+    Returns the assignment whose offer has just expired, so that the caller offers the incident to the next team at
+    once.
     """
     report = Report(due_at, max(now, due_at), BY_CLOCK, "clock")
     step, _, stage = kind.partition(".")

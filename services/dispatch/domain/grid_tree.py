@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class GridNode:
-    """One row of the grid read model (registry event grid.changed). `boundary` is GeoJSON; the domain never reads it."""
+    """One row of the grid read model (registry event grid.changed).
+
+    `boundary` is GeoJSON; the domain never reads it.
+    """
 
     code: str
     version: int

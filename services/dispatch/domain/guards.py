@@ -22,7 +22,12 @@ def refuse_unless(incident: Incident, allowed: Collection[IncidentState], action
         return
     if incident.state is IncidentState.MERGED:
         into = str(incident.merged_into)
-        raise Conflict("incident_merged", f"cannot {action}: the incident stands under another one", incident_id=str(incident.id), into=into)
+        raise Conflict(
+            "incident_merged",
+            f"cannot {action}: the incident stands under another one",
+            incident_id=str(incident.id),
+            into=into,
+        )
     raise Conflict(
         "impossible_transition", f"cannot {action} an incident that is {incident.state}", field="command",
         rule=f"states.{action}", incident_id=str(incident.id), state=str(incident.state),
@@ -34,7 +39,12 @@ def refuse_repeat(incident: Incident, stage: str) -> None:
     """Raises Conflict `already_<stage>` when somebody has reported the stage before."""
     stamp = incident.stamps.get(stage)
     if stamp is not None and "implied" not in stamp.flags:
-        raise Conflict(f"already_{stage}", f"the incident is already {stage.replace('_', ' ')}", incident_id=str(incident.id), state=str(incident.state))
+        raise Conflict(
+            f"already_{stage}",
+            f"the incident is already {stage.replace('_', ' ')}",
+            incident_id=str(incident.id),
+            state=str(incident.state),
+        )
 
 
 def stamp_for(incident: Incident, stage: str, report: Report) -> Stamp:

@@ -1,8 +1,8 @@
 """The incident: one call for help, from its receipt to the archive.
 
-This module holds what it *is* and what every change shares: telling events, deriving the state, judging the clocks. What can be
-*done* to it stands in intake, desk, fieldwork, closing, merging, correcting and firing, one function a change; each refuses by
-raising before anything has changed, so commands of one batch may share a loaded incident.
+This module holds what it *is* and what every change shares: telling events, deriving the state, judging the clocks.
+What can be *done* to it stands in intake, desk, fieldwork, closing, merging, correcting and firing, one function a
+change; each refuses by raising before anything has changed, so commands of one batch may share a loaded incident.
 """
 
 from __future__ import annotations
@@ -214,7 +214,10 @@ class Incident:
             self._judge(clock, started_at or clock.started_at, met_at, report, reason)
 
     def stop_clocks(self, at: datetime, report: Report, reason: str) -> tuple[tuple[str, int], ...]:
-        """Stop what still runs, as of `at`: what was due before and is not there is a breach. Returns what was stopped."""
+        """Stop what still runs, as of `at`: what was due before and is not there is a breach.
+
+        Returns what was stopped.
+        """
         stopped = [clock for clock in self.clockwork.clocks if clock.ended_at is None]
         for clock in stopped:
             clock.stop_reason = reason
@@ -266,7 +269,9 @@ class Incident:
         if stage == "arrive":
             merged = [a for a in self.absorbed.values() if a.cycle == cycle and a.round]
             started_at = earliest((self.roster.first("assigned", cycle=cycle), *(a.first_assigned_at for a in merged)))
-            return started_at, earliest((self.roster.first("arrived", cycle=cycle), *(a.first_on_scene_at for a in merged)))
+            return started_at, earliest(
+                (self.roster.first("arrived", cycle=cycle), *(a.first_on_scene_at for a in merged))
+            )
         met = "resolved" if stage == "resolve" else "fed_back"
         return origin_at, self.at(met) if here else clock.met_at
 

@@ -1,7 +1,8 @@
 """Many people call about one incident: duplicates stand under one root, and can be taken out again without loss.
 
-A duplicate keeps its own timeline and its own assignments; their teams may go on telling their stages there. The root learns how
-far those teams are (`Absorbed`), so that its state, its clocks and its figures count them, and forgets it at un-merge.
+A duplicate keeps its own timeline and its own assignments; their teams may go on telling their stages there. The root
+learns how far those teams are (`Absorbed`), so that its state, its clocks and its figures count them, and forgets it at
+un-merge.
 """
 
 from __future__ import annotations
@@ -26,12 +27,24 @@ def merge(duplicate: Incident, parent: Incident, root: Incident, children: Seque
 
     Raises Conflict `already_merged`, `impossible_transition`; Invalid `merge_into_itself`, `exercise_mismatch`.
     """
-    if duplicate.id == root.id or duplicate.id == parent.id:
-        raise Invalid("merge_into_itself", "an incident cannot stand under itself", field="data.into", incident_id=str(duplicate.id))
+    if duplicate.id in {root.id, parent.id}:
+        raise Invalid(
+            "merge_into_itself",
+            "an incident cannot stand under itself",
+            field="data.into",
+            incident_id=str(duplicate.id),
+        )
     if duplicate.state is IncidentState.MERGED:
-        raise Conflict("already_merged", "the incident stands under another one already", incident_id=str(duplicate.id), into=str(duplicate.merged_into))
+        raise Conflict(
+            "already_merged",
+            "the incident stands under another one already",
+            incident_id=str(duplicate.id),
+            into=str(duplicate.merged_into),
+        )
     if duplicate.exercise is not root.exercise:
-        raise Invalid("exercise_mismatch", "a drill and a real incident are never one", field="data.into", rule="exercise.apart")
+        raise Invalid(
+            "exercise_mismatch", "a drill and a real incident are never one", field="data.into", rule="exercise.apart"
+        )
     refuse_unless(duplicate, (*OPEN_INCIDENT, IncidentState.RESOLVED), "merge")
     refuse_unless(root, _CAN_TAKE_IN, "merge into")
     refuse_future(duplicate, report)
@@ -51,14 +64,21 @@ def merge(duplicate: Incident, parent: Incident, root: Incident, children: Seque
     _recount(root, report, fell_back=fell_back)
 
 
-def unmerge(duplicate: Incident, root: Incident, others: Sequence[Incident], report: Report, reason: str | None = None) -> None:
-    """Take `duplicate` out from under `root` as it was, with those of `others` (all of the root's) that came in under it.
+def unmerge(
+    duplicate: Incident, root: Incident, others: Sequence[Incident], report: Report, reason: str | None = None
+) -> None:
+    """Take `duplicate` out as it was, with those of `others` (all of the root's) that came in under it.
 
     Raises Conflict `not_merged`.
     """
     link = duplicate.merge
     if duplicate.state is not IncidentState.MERGED or link is None:
-        raise Conflict("not_merged", "the incident does not stand under another one", incident_id=str(duplicate.id), state=str(duplicate.state))
+        raise Conflict(
+            "not_merged",
+            "the incident does not stand under another one",
+            incident_id=str(duplicate.id),
+            state=str(duplicate.state),
+        )
     refuse_future(duplicate, report)
     own = _descendants(duplicate.id, others)
     for gone in (duplicate, *own):
@@ -96,7 +116,8 @@ def _learn(duplicate: Incident, root: Incident) -> bool:
     known = root.absorbed.get(duplicate.id)
     round = known.round if known and known.round else root.round if counts else 0
     fresh = Absorbed(
-        known.cycle if known else root.cycle, round, duplicate.roster.first("assigned"), duplicate.roster.first("arrived"), reach
+        known.cycle if known else root.cycle, round, duplicate.roster.first("assigned"),
+        duplicate.roster.first("arrived"), reach
     )  # fmt: skip
     if fresh == known or (known is None and not duplicate.assignments):
         return False
@@ -115,26 +136,40 @@ def _forget_arrival(root: Incident, report: Report) -> None:
     # Nobody of the root's own was ever sent: its arrive clock ran for the duplicate's team alone.
     clock = root.clockwork.current("arrive")
     counting = any(a.round and a.cycle == root.cycle for a in root.absorbed.values())
-    if clock is None or clock.cycle != root.cycle or counting or root.roster.first("assigned", cycle=root.cycle) is not None:
+    if (
+        clock is None
+        or clock.cycle != root.cycle
+        or counting
+        or root.roster.first("assigned", cycle=root.cycle) is not None
+    ):
         return
     clock.met_at = None
-    clock.stopped_at, clock.stop_reason = clock.stopped_at or report.occurred_at, "unmerged"
+    clock.stopped_at, clock.stop_reason = min(clock.due_at, report.occurred_at), "unmerged"
     clock.settle()
     clock.disarm(root.deadlines)
+    if clock.breached:
+        breach = clock.withdraw_breach(report.recorded_at, "unmerged")
+        root.breaches[(clock.stage, clock.generation)] = breach
+        root.tell_verdict("breach_withdrawn", clock, breach, report, "unmerged")
 
 
 def _descendants(of: UUID, others: Sequence[Incident]) -> list[Incident]:
     found: dict[UUID, Incident] = {}
     grown = True
     while grown:
-        more = [i for i in others if i.merge and i.id not in found and (i.merge.parent_id == of or i.merge.parent_id in found)]
+        more = [
+            i
+            for i in others
+            if i.merge and i.id not in found and (i.merge.parent_id == of or i.merge.parent_id in found)
+        ]
         found.update((incident.id, incident) for incident in more)
         grown = bool(more)
     return list(found.values())
 
 
 def _move(child: Incident, root: Incident, report: Report) -> None:
-    assert child.merge is not None
     link = child.merge
+    if link is None:
+        return
     child.merge = MergeLink(link.parent_id, root.id, link.merged_at, link.state_before, link.stopped_clocks)
     child.emit("merged", report, into=str(root.id))

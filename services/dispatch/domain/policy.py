@@ -65,7 +65,10 @@ class RecommendationRules:
 
 @dataclass(frozen=True, slots=True)
 class SlaPolicy:
-    """One version of one policy. `targets` are seconds by clock stage (domain.clocks.SPANS); `report_only` run no clock."""
+    """One version of one policy.
+
+    `targets` are seconds by clock stage (domain.clocks.SPANS); `report_only` run no clock.
+    """
 
     id: str
     version: int
@@ -75,8 +78,8 @@ class SlaPolicy:
     report_only: dict[str, float] = field(default_factory=dict)
     warn_share: float = 0.8
     answer_seconds: float | None = None
-    stamp_rules: StampRules = StampRules()
-    recommendation: RecommendationRules = RecommendationRules()
+    stamp_rules: StampRules = field(default_factory=StampRules)
+    recommendation: RecommendationRules = field(default_factory=RecommendationRules)
 
     @classmethod
     def from_rules(cls, id: str, version: int, valid_from: datetime, rules: dict[str, Any]) -> SlaPolicy:
@@ -106,7 +109,10 @@ class PolicyBook:
         return self._by_version[(id, version)]
 
     def choose(self, matter: Matter, at: datetime) -> SlaPolicy:
-        """The closest policy in force at `at`, newest version first; `115` when none names the matter. Raises KeyError without `115`."""
+        """The closest policy in force at `at`, in its newest version; `115` when none names the matter.
+
+        Raises KeyError when there is no `115` either.
+        """
         in_force = {policy.id: policy for policy in self.policies if policy.valid_from <= at}
         weighed = [(weight, policy) for policy in in_force.values() if (weight := policy.weight(matter)) is not None]
         if not weighed:

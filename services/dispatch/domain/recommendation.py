@@ -16,7 +16,10 @@ from services.dispatch.domain.team import Team
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What an incident asks of a team. Teams in `refused` have refused or let an offer expire; those in `going` are on it."""
+    """What an incident asks of a team.
+
+    Teams in `refused` have refused or let an offer expire; those in `going` are on it.
+    """
 
     lat: float | None
     lon: float | None
@@ -43,8 +46,8 @@ class Need:
 class Outcome:
     """What became of one candidate: `rank` from 1 and why it was picked, or no rank and why not.
 
-    `eta_seconds` and `distance_metres` are None when nobody knows where the team or the incident is; `cost_seconds` is the
-    ETA with its penalties, by which teams are ranked.
+    `eta_seconds` and `distance_metres` are None when nobody knows where the team or the incident is; `cost_seconds` is
+    the ETA with its penalties, by which teams are ranked.
     """
 
     team_id: UUID
@@ -84,7 +87,9 @@ def recommend(need: Need, candidates: Iterable[Team]) -> list[Outcome]:
             fit.append(weighed)
     fit.sort(key=lambda weighed: (weighed.cost, weighed.team.call_sign, weighed.team.id))
     nearest = min((weighed.eta for weighed in fit if weighed.eta is not None), default=None)
-    ranked = [_outcome(weighed, rank, _merits(need, weighed, rank, nearest)) for rank, weighed in enumerate(fit, start=1)]
+    ranked = [
+        _outcome(weighed, rank, _merits(need, weighed, rank, nearest)) for rank, weighed in enumerate(fit, start=1)
+    ]
     return ranked + sorted(unfit, key=lambda outcome: (outcome.call_sign, outcome.team_id))
 
 

@@ -1,4 +1,4 @@
-"""Which centre answers for an incident, and who stands above it: walks up the grid tree, skipping desks that are empty."""
+"""Which centre answers for an incident, and who stands above it: up the grid tree, past empty desks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Desks:
             self._by_grid.setdefault(centre.grid_code, []).append(centre)
 
     def route(self, grid_code: str | None) -> Route:
-        """The first centre on the way up from `grid_code` with somebody on shift; the county's when the place is unknown.
+        """The first staffed centre on the way up from `grid_code`; the county's when the place is unknown.
 
         Nobody on shift anywhere: the uppermost centre takes it all the same, flagged, so that it lies on a desk.
         Raises Conflict `no_centre` when the way up has no centre at all.
@@ -43,14 +43,23 @@ class Desks:
                 skipped.append(Skip(centre.code, NOBODY_ON_SHIFT))
                 last = centre
         if last is None:
-            raise Conflict("no_centre", "no centre answers for this place or above it", field="data.centre_code", grid_code=grid_code)
-        return self._route(last, tuple(skip for skip in skipped if skip.centre_code != last.code), (*flags, NOBODY_ON_SHIFT))
+            raise Conflict(
+                "no_centre",
+                "no centre answers for this place or above it",
+                field="data.centre_code",
+                grid_code=grid_code,
+            )
+        return self._route(
+            last, tuple(skip for skip in skipped if skip.centre_code != last.code), (*flags, NOBODY_ON_SHIFT)
+        )
 
     def route_to(self, centre_code: str) -> Route:
         """The centre that an operator names, on shift or not. Raises Invalid `unknown_centre`."""
         centre = self._by_code.get(centre_code)
         if centre is None:
-            raise Invalid("unknown_centre", f"there is no centre {centre_code}", field="data.centre_code", rule="known_centre")
+            raise Invalid(
+                "unknown_centre", f"there is no centre {centre_code}", field="data.centre_code", rule="known_centre"
+            )
         return self._route(centre, (), () if self._on_shift(centre) else (NOBODY_ON_SHIFT,))
 
     def step_above(self, grid_code: str | None) -> Step | None:

@@ -80,9 +80,13 @@ def judge(
         flags += _flag("future", rules.future, "stamp_in_future", "is after it was recorded", recorded_at=now)
     order = rules.order_backfill if backfill else rules.order
     if previous is not None and at < previous:
-        flags += _flag("before_previous", order, "stamp_before_previous", "is before the stage that precedes it", previous=previous)
+        flags += _flag(
+            "before_previous", order, "stamp_before_previous", "is before the stage that precedes it", previous=previous
+        )
     if following is not None and at > following:
-        flags += _flag("after_next", order, "stamp_after_next", "is after the stage that follows it", following=following)
+        flags += _flag(
+            "after_next", order, "stamp_after_next", "is after the stage that follows it", following=following
+        )
     if not backfill and (now - at).total_seconds() > rules.late_after_seconds:
         flags += ("late",)
     return flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,10 @@ from services.dispatch.domain.stamps import Report
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A place in the crew: its A holder, the B holder who stands in, and which of them is off. References are opaque."""
+    """A place in the crew: its A holder, the B holder who stands in, and which of them is off.
+
+    References are opaque.
+    """
 
     role: str
     reference: str
@@ -94,7 +98,7 @@ class Team:
         ordered = tuple(sorted(shifts, key=lambda shift: shift.starts_at))
         if any(shift.ends_at <= shift.starts_at for shift in ordered):
             raise Invalid("shift_backwards", "a shift ends before it starts", field="data.shifts")
-        if any(later.starts_at < earlier.ends_at for earlier, later in zip(ordered, ordered[1:], strict=False)):
+        if any(later.starts_at < earlier.ends_at for earlier, later in pairwise(ordered)):
             raise Invalid("shifts_overlap", "two shifts overlap", field="data.shifts")
         self.shifts = ordered
         self._emit("changed", report, **self._whole())
@@ -108,15 +112,20 @@ class Team:
         return True
 
     def on_shift(self, now: datetime) -> bool:
-        """Whether the team is on duty: by its shifts, and as long as one place of its crew (if it lists any) is filled."""
+        """Whether the team is on duty: by its shifts, and while one place of its crew (if it lists any) is filled."""
         if self.members and not any(member.on_duty for member in self.members):
             return False
         return self.always_on or any(shift.starts_at <= now < shift.ends_at for shift in self.shifts)
 
     def oddities(self, now: datetime) -> tuple[str, ...]:
-        """What a dispatcher who picks this team by hand should see on the record. Raises Conflict `team_out_of_service`."""
+        """What a dispatcher who picks this team by hand should see on the record.
+
+        Raises Conflict `team_out_of_service`.
+        """
         if not self.in_service:
-            raise Conflict("team_out_of_service", "the team takes no assignments", field="data.team", team_id=str(self.id))
+            raise Conflict(
+                "team_out_of_service", "the team takes no assignments", field="data.team", team_id=str(self.id)
+            )
         full = self.open_assignments >= self.capacity
         return (() if self.on_shift(now) else ("off_shift",)) + (("at_capacity",) if full else ())
 

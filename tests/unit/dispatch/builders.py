@@ -36,12 +36,21 @@ def report(occurred: float, recorded: float | None = None, by: str = "desk") -> 
 
 def draft(**changes) -> intake.Draft:
     base = intake.Draft(
-        source="police", category="medical", kind="emergency", priority=1, lat=30.0, lon=120.0, grid_code=MICRO, jurisdiction=MICRO
+        source="police",
+        category="medical",
+        kind="emergency",
+        priority=1,
+        lat=30.0,
+        lon=120.0,
+        grid_code=MICRO,
+        jurisdiction=MICRO,
     )
     return replace(base, **changes)
 
 
-def received(at: float = 0, recorded: float | None = None, *, policy: SlaPolicy = P115, number: int = 1, **changes) -> Incident:
+def received(
+    at: float = 0, recorded: float | None = None, *, policy: SlaPolicy = P115, number: int = 1, **changes
+) -> Incident:
     return intake.receive(uid(number), draft(**changes), policy, report(at, recorded))
 
 
@@ -84,13 +93,24 @@ def ladder(*codes: str):
 
     def step(code: str | None) -> Step | None:
         place = codes.index(code) + 1 if code in codes else 0
-        return None if place >= len(codes) else Step(codes[place], "county" if place == len(codes) - 1 else "town", place == len(codes) - 1)
+        return (
+            None
+            if place >= len(codes)
+            else Step(codes[place], "county" if place == len(codes) - 1 else "town", place == len(codes) - 1)
+        )
 
     return step
 
 
 def team(number: int = 7, **changes) -> Team:
-    options = {"call_sign": f"T{number}", "name_zh": "一组", "kind": "medical", "centre_code": "C-999999001", "skills": ("medical",)}
+    options = {
+        "call_sign": f"T{number}",
+        "name_zh": "一组",
+        "kind": "medical",
+        "centre_code": "C-999999001",
+        "skills": ("medical",),
+        "version": 1,
+    }
     return Team(uid(number), **{**options, **changes})
 
 

@@ -5,7 +5,20 @@ import pytest
 from services.dispatch.domain import closing, correcting, desk, fieldwork
 from services.dispatch.domain.firing import fire
 from services.dispatch.domain.states import IncidentState
-from tests.unit.dispatch.builders import COUNTY, TOWN, armed, assigned, fed_back, ladder, pushed, received, report, send, t, types
+from tests.unit.dispatch.builders import (
+    COUNTY,
+    TOWN,
+    armed,
+    assigned,
+    fed_back,
+    ladder,
+    pushed,
+    received,
+    report,
+    send,
+    t,
+    types,
+)
 
 UP = ladder(TOWN, COUNTY)
 
@@ -119,7 +132,11 @@ def test_corrections_judge_again_in_both_directions():
     assert incident.breaches[("push", 1)].withdraw_reason == "corrected"
     correcting.correct(incident, "received", None, t(-100), "it was wrong after all", report(32))
     assert incident.breaches[("push", 1)].stands
-    assert [kind for kind in types(incident) if kind.startswith("breach")] == ["breached", "breach_withdrawn", "breached"]
+    assert [kind for kind in types(incident) if kind.startswith("breach")] == [
+        "breached",
+        "breach_withdrawn",
+        "breached",
+    ]
 
 
 def test_a_corrected_start_takes_back_a_breach_of_a_clock_that_still_runs_and_arms_it_again():

@@ -17,14 +17,32 @@ from services.dispatch.domain.recommendation import Need, recommend
 from services.dispatch.domain.routing import Desks
 from services.dispatch.domain.team import Member, Position, Shift
 from tests.unit.dispatch.builders import (
-    COMMUNITY, COUNTY, MICRO, P115, POLICIES, T0, TOWN, centre, report, t, team, tree, uid,
+    COMMUNITY,
+    COUNTY,
+    MICRO,
+    P115,
+    POLICIES,
+    T0,
+    TOWN,
+    centre,
+    report,
+    t,
+    team,
+    tree,
+    uid,
 )  # fmt: skip
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")  # T0 is 11:00 there
 NIGHT = Hours(time(20), time(8))
 REASONS = {
-    "out_of_service", "off_shift", "already_assigned", "refused_already", "skill_missing", "at_capacity", "outside_radius",
-}  # fmt: skip
+    "out_of_service",
+    "off_shift",
+    "already_assigned",
+    "refused_already",
+    "skill_missing",
+    "at_capacity",
+    "outside_radius",
+}
 
 
 def desks(*centres):
@@ -152,7 +170,9 @@ teams = st.builds(
 )  # fmt: skip
 
 
-@given(st.lists(teams, max_size=12, unique_by=lambda each: each.id), st.sets(st.integers(1, 10**6).map(uid), max_size=3))
+@given(
+    st.lists(teams, max_size=12, unique_by=lambda each: each.id), st.sets(st.integers(1, 10**6).map(uid), max_size=3)
+)
 def test_every_candidate_has_exactly_one_outcome_and_ranks_have_no_gap(candidates, refused):
     outcomes = recommend(need(refused=frozenset(refused)), candidates)
     assert sorted(outcome.team_id for outcome in outcomes) == sorted(each.id for each in candidates)
@@ -163,7 +183,9 @@ def test_every_candidate_has_exactly_one_outcome_and_ranks_have_no_gap(candidate
     assert outcomes == recommend(need(refused=frozenset(refused)), reversed(candidates))
 
 
-def sighting(lat=30.0, at_seconds=0.0, category="structure_fire", kind="emergency", text="演示小区3号楼起火", grid=MICRO):
+def sighting(
+    lat=30.0, at_seconds=0.0, category="structure_fire", kind="emergency", text="演示小区3号楼起火", grid=MICRO
+):
     return Sighting(lat, None if lat is None else 120.0, grid, t(at_seconds), category, kind, text)
 
 
@@ -189,9 +211,13 @@ def test_bigrams_fold_width_and_case_and_need_no_spaces():
 
 
 sightings = st.builds(
-    sighting, lat=st.none() | st.floats(29.9, 30.1), at_seconds=st.floats(0, 10_000),
-    category=st.sampled_from(["structure_fire", "medical"]), text=st.text(max_size=12), grid=st.sampled_from([None, MICRO, TOWN]),
-)  # fmt: skip
+    sighting,
+    lat=st.none() | st.floats(29.9, 30.1),
+    at_seconds=st.floats(0, 10_000),
+    category=st.sampled_from(["structure_fire", "medical"]),
+    text=st.text(max_size=12),
+    grid=st.sampled_from([None, MICRO, TOWN]),
+)
 
 
 @given(sightings, sightings)

@@ -1,5 +1,7 @@
 """Any order of commands and deadlines keeps the incident's promises; hypothesis looks for one that does not."""
 
+from itertools import pairwise
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -78,7 +80,9 @@ class IncidentMachine(RuleBasedStateMachine):
         self.attempt(lambda: getattr(fieldwork, ending)(self.incident, self.pick(index), self.report(), "why"))
         self.mirrored(since)
 
-    @rule(late=ago, step=st.sampled_from(["resolve", "feed_back", "close", "cancel", "reopen", "archive", "acknowledge"]))
+    @rule(
+        late=ago, step=st.sampled_from(["resolve", "feed_back", "close", "cancel", "reopen", "archive", "acknowledge"])
+    )
     def at_the_desk(self, late, step):
         acts = {
             "resolve": lambda: desk.resolve(self.incident, self.report(late), "settled"),
@@ -100,7 +104,11 @@ class IncidentMachine(RuleBasedStateMachine):
     def unmerge(self):
         self.attempt(lambda: merging.unmerge(self.incident, self.other, [self.incident], self.report()))
 
-    @rule(stage=st.sampled_from(["received", "pushed", "assigned", "arrived"]), shift=st.integers(-120, 60), index=st.integers(0, 9))
+    @rule(
+        stage=st.sampled_from(["received", "pushed", "assigned", "arrived"]),
+        shift=st.integers(-120, 60),
+        index=st.integers(0, 9),
+    )
     def correct(self, stage, shift, index):
         assignment = None
         if stage in {"assigned", "arrived"}:
@@ -150,8 +158,13 @@ class IncidentMachine(RuleBasedStateMachine):
             reach = [DERIVED[a.state] for a in here if a.state in DERIVED]
             if not reach:
                 cleared = [a for a in here if a.state == "cleared"]
-                reach = ["on_scene" if "arrived" in a.stamps else "en_route" if "departed" in a.stamps else "assigned" for a in cleared]
-            reach += [absorbed.reach.value for absorbed in incident.absorbed.values() if absorbed.cycle == incident.cycle]
+                reach = [
+                    "on_scene" if "arrived" in a.stamps else "en_route" if "departed" in a.stamps else "assigned"
+                    for a in cleared
+                ]
+            reach += [
+                absorbed.reach.value for absorbed in incident.absorbed.values() if absorbed.cycle == incident.cycle
+            ]
             assert incident.state == max(reach, key=FAR.index, default="pushed")
 
     @invariant()
@@ -163,7 +176,10 @@ class IncidentMachine(RuleBasedStateMachine):
                 elif clock.breached:
                     assert clock.due_at <= t(self.now)
                 else:
-                    assert clock.due_at > t(self.now) or ("breach." + clock.stage, clock.generation) in self.deadlines[number]
+                    assert (
+                        clock.due_at > t(self.now)
+                        or ("breach." + clock.stage, clock.generation) in self.deadlines[number]
+                    )
 
     @invariant()
     def a_breach_is_told_once_until_it_is_withdrawn(self):
@@ -177,7 +193,9 @@ class IncidentMachine(RuleBasedStateMachine):
                 elif event.type == "breach_withdrawn":
                     assert key in standing
                     standing.remove(key)
-            assert standing == {(clock.stage, clock.generation) for clock in incident.clockwork.clocks if clock.breached}
+            assert standing == {
+                (clock.stage, clock.generation) for clock in incident.clockwork.clocks if clock.breached
+            }
 
     @invariant()
     def only_a_running_clock_of_an_open_incident_is_armed(self):
@@ -200,7 +218,7 @@ class IncidentMachine(RuleBasedStateMachine):
         order = ("assigned", "departed", "arrived", "cleared")
         for assignment in self.incident.assignments:
             told = [(stage, assignment.stamps[stage]) for stage in order if stage in assignment.stamps]
-            for (_, earlier), (_, later) in zip(told, told[1:], strict=False):
+            for (_, earlier), (_, later) in pairwise(told):
                 if later.effective < earlier.effective:
                     odd = {"before_previous", "after_next", "corrected"}
                     assert odd & {*later.flags, *earlier.flags}
@@ -209,7 +227,9 @@ class IncidentMachine(RuleBasedStateMachine):
     def generations_of_a_stage_count_from_one(self):
         for _, incident in self.both():
             for stage in ("push", "assign", "arrive"):
-                assert [clock.generation for clock in incident.clockwork.of(stage)] == list(range(1, len(incident.clockwork.of(stage)) + 1))
+                assert [clock.generation for clock in incident.clockwork.of(stage)] == list(
+                    range(1, len(incident.clockwork.of(stage)) + 1)
+                )
 
 
 IncidentMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

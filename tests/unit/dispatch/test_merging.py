@@ -91,7 +91,10 @@ def test_a_drill_never_becomes_one_with_a_real_incident():
 def test_a_desk_command_on_a_duplicate_names_the_root():
     root, duplicate = pushed(number=1), pushed(number=2)
     merging.merge(duplicate, root, root, [], report(20))
-    for act in (lambda: desk.resolve(duplicate, report(30), "settled"), lambda: desk.push(duplicate, ROUTE, report(30))):
+    for act in (
+        lambda: desk.resolve(duplicate, report(30), "settled"),
+        lambda: desk.push(duplicate, ROUTE, report(30)),
+    ):
         with pytest.raises(Conflict) as refused:
             act()
         assert (refused.value.code, refused.value.extra["into"]) == ("incident_merged", str(uid(1)))
