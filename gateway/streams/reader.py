@@ -129,8 +129,8 @@ class Reader:
             expected = 0 if self.position is None else self.position + 1
             if event.offset < expected:
                 continue
-            # One offset without an event is the broker's own entry at the head of a segment (measured on 3.10: its writer
-            # state, one per segment); retention takes whole segments and always leaves a wider gap.
+            # One offset without an event is the broker's own entry at the head of a segment (measured on 3.10: its
+            # writer state, one per segment); retention takes whole segments and leaves a wider gap.
             if event.offset > expected + 1:
                 chunk.append(frames.gap(expected, event.offset - 1, "retention"))
             self.position = event.offset

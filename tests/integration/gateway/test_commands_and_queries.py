@@ -62,7 +62,8 @@ def test_a_replayed_answer_says_so(client: httpx.Client, fresh: Responder) -> No
 def test_every_step_of_an_incident_reaches_dispatch_under_its_own_name(client: httpx.Client, fresh: Responder) -> None:
     bodies: dict[str, dict[str, Any]] = {
         "push": {}, "acknowledge": {}, "escalate": {"reason": "x"}, "resolve": {"outcome": "handled"},
-        "feedback": {"disposition": "18"}, "close": {}, "archive": {}, "cancel": {"reason": "x"}, "reopen": {"reason": "x"},
+        "feedback": {"disposition": "18"}, "close": {}, "archive": {}, "cancel": {"reason": "x"},
+        "reopen": {"reason": "x"},
         "merge": {"into": "police110:1"}, "unmerge": {}, "hand-over": {"to": "mediation", "reason": "x"},
         "note": {"note": "x"}, "contact": {"purpose": "call_back"},
     }  # fmt: skip
@@ -71,8 +72,8 @@ def test_every_step_of_an_incident_reaches_dispatch_under_its_own_name(client: h
         assert response.status_code == 200, (step, response.text)
     assert [command["command"] for command in fresh.commands()] == [
         "incident.push", "incident.acknowledge", "incident.escalate", "incident.resolve", "incident.feedback",
-        "incident.close", "incident.archive", "incident.cancel", "incident.reopen", "incident.merge", "incident.unmerge",
-        "incident.hand_over", "incident.note", "incident.read_contact",
+        "incident.close", "incident.archive", "incident.cancel", "incident.reopen", "incident.merge",
+        "incident.unmerge", "incident.hand_over", "incident.note", "incident.read_contact",
     ]  # fmt: skip
     assert all(command["incident"] == INCIDENT for command in fresh.commands())
 

@@ -17,7 +17,7 @@ INCIDENT = "0190a0c2-7e1a-7000-8000-0000000000aa"
 PUSH = f"/v1/incidents/{INCIDENT}/push"
 DRAFT: dict[str, Any] = {"source": "police", "category": "medical", "location": {"lat": 29.08, "lon": 119.64}}
 JSON = {"Content-Type": "application/json"}
-NDJSON = {"Content-Type": "application/x-ndjson"}
+GBK = {"Content-Type": "application/json; charset=gbk"}
 Send = Callable[[httpx.Client], httpx.Response]
 
 
@@ -57,14 +57,14 @@ CASES: dict[str, tuple[Send, int, str, str | None]] = {
     "not an object": (raw(b"[1]"), 400, "invalid_json", None),
     "NaN": (raw(b'{"priority": NaN}'), 400, "invalid_json", None),
     "nested too deep": (raw(b'{"a":' * 5000 + b"1" + b"}" * 5000), 400, "invalid_json", None),
-    "a form": (raw(b"a=b", **{"Content-Type": "application/x-www-form-urlencoded"}), 415, "unsupported_media_type", "Content-Type"),
+    "a form": (raw(b"a=b", **{"Content-Type": "text/plain"}), 415, "unsupported_media_type", "Content-Type"),
     "no content type": (raw(b"{}", **{"Content-Type": ""}), 415, "unsupported_media_type", "Content-Type"),
-    "another charset": (raw(b"{}", **{"Content-Type": "application/json; charset=gbk"}), 415, "unsupported_media_type", "Content-Type"),
+    "another charset": (raw(b"{}", **GBK), 415, "unsupported_media_type", "Content-Type"),
     "compressed": (raw(b"{}", **{"Content-Encoding": "gzip"}), 415, "unsupported_media_type", "Content-Encoding"),
     "5 MB": (raw(b'{"summary": "' + b"x" * (5 << 20) + b'"}'), 413, "payload_too_large", None),
     "5 MB in chunks": (chunked(5 << 20), 413, "payload_too_large", None),
     "unknown field": (post({**DRAFT, "colour": "red"}), 422, "unknown_field", "colour"),
-    "unknown field inside": (post({**DRAFT, "location": {"lat": 1, "lon": 2, "alt": 3}}), 422, "unknown_field", "location.alt"),
+    "unknown field inside": (post({**DRAFT, "location": {"alt": 3}}), 422, "unknown_field", "location.alt"),
     "missing field": (post(without("category")), 422, "missing_field", "category"),
     "unknown category": (post({**DRAFT, "category": "ufo"}), 422, "invalid_input", "category"),
     "latitude of a text": (post({**DRAFT, "location": {"lat": "1", "lon": 2}}), 422, "invalid_input", "location.lat"),
