@@ -6,12 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.dispatch.application.terms import (
+    Actor,
+    Answer,
+    DuplicateQuery,
+    Figures,
+    Filters,
+    Fired,
+    Group,
+    KeyTaken,
+    Page,
+    Problem,
+    Remembered,
+)  # fmt: skip
 from services.dispatch.domain.centre import Centre, Post
 from services.dispatch.domain.grid_tree import GridNode, GridTree
 from services.dispatch.domain.incident import Incident
@@ -20,55 +32,10 @@ from services.dispatch.domain.team import Team
 
 T = TypeVar("T")
 
-Answer = dict[str, Any]
-Problem = dict[str, Any]
-
-
-class KeyTaken(Exception):
-    """A concurrent twin has just answered one of the batch's idempotency keys; run the transaction again and recall."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who sends the commands: an opaque subject, the client that owns the keys, roles, a jurisdiction prefix."""
-
-    subject: str
-    client: str
-    roles: tuple[str, ...] = ()
-    jurisdiction: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """A deadline that has come due and was claimed (its row is already deleted in this transaction)."""
-
-    incident_id: UUID
-    kind: str
-    generation: int
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """The answer that a key was given, and the fingerprint of the command it was given for."""
-
-    key: str
-    fingerprint: bytes
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateQuery:
-    """The window in which likely duplicates are looked for: a box of `radius_metres` around a point, a span of time."""
-
-    lat: float | None
-    lon: float | None
-    grid_code: str | None
-    radius_metres: float
-    since: datetime
-    until: datetime
-    exercise: bool
-    exclude: UUID | None = None
+__all__ = [
+    "Actor", "Answer", "DuplicateQuery", "Figures", "Filters", "Fired", "Group", "KeyTaken", "Page", "Problem",
+    "Remembered",
+]  # fmt: skip
 
 
 class Incidents(Protocol):
@@ -124,9 +91,14 @@ class Teams(Protocol):
 class Places(Protocol):
     """Dispatch's own read model of the registry: the tree, the centres, and which micro-grid covers a point."""
 
-    tree: GridTree
-    centres: Sequence[Centre]
-    timezone: ZoneInfo
+    @property
+    def tree(self) -> GridTree: ...
+
+    @property
+    def centres(self) -> Sequence[Centre]: ...
+
+    @property
+    def timezone(self) -> ZoneInfo: ...
 
     def locate(self, lat: float, lon: float) -> str | None:
         """Code of the lowest grid that covers the point, None outside the county."""
@@ -165,15 +137,30 @@ class Answers(Protocol):
 class UnitOfWork(Protocol):
     """One transaction. Everything loaded or added through it is saved by `flush` and at commit."""
 
-    incidents: Incidents
-    teams: Teams
-    places: Places
-    places_writer: PlacesWriter
-    policies: PolicyBook
-    contacts: ContactVault
-    answers: Answers
-    now: datetime
-    """The database's clock when the transaction began; `recorded_at` of everything in it."""
+    @property
+    def incidents(self) -> Incidents: ...
+
+    @property
+    def teams(self) -> Teams: ...
+
+    @property
+    def places(self) -> Places: ...
+
+    @property
+    def places_writer(self) -> PlacesWriter: ...
+
+    @property
+    def policies(self) -> PolicyBook: ...
+
+    @property
+    def contacts(self) -> ContactVault: ...
+
+    @property
+    def answers(self) -> Answers: ...
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, not before what this transaction has locked; `recorded_at` of everything in it."""
 
     def new_id(self) -> UUID: ...
 
@@ -199,68 +186,17 @@ class ProblemOf(Protocol):
     def __call__(self, error: Exception) -> Problem: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of the incidents asked for, newest first; `next_cursor` is None on the last page."""
-
-    incidents: list[Incident]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a list, a report or the breaches are narrowed to; None means any. `exercise`: exclude, include or only."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    prefix: str = ""
-    exercise: str = "exclude"
-    reference_system: str | None = None
-    state: str | None = None
-    open: bool | None = None
-    category: str | None = None
-    centre: str | None = None
-    team: UUID | None = None
-    stage: str | None = None
-    incident: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One interval over a group: how many, how many within their own policy's target, percentiles in seconds.
-
-    `judged` is how many have a target at all; None means all of them.
-    """
-
-    count: int
-    within: int
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    target_seconds: float | None = None
-    judged: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The figures of one group; `intervals` by the names of application.reports.INTERVALS."""
-
-    key: str
-    incidents: int
-    states: Mapping[str, int]
-    intervals: Mapping[str, Figures]
-
-
 class Reading(Protocol):
-    """One read-only look at the database: locks nothing, saves nothing.
+    """One read-only look at the database: locks nothing, saves nothing; its aggregates are for looking at."""
 
-    Aggregates that it returns are for looking at.
-    """
+    @property
+    def now(self) -> datetime: ...
 
-    now: datetime
-    places: Places
-    policies: PolicyBook
+    @property
+    def places(self) -> Places: ...
+
+    @property
+    def policies(self) -> PolicyBook: ...
 
     def find(self, incident_id: UUID) -> Incident | None: ...
 

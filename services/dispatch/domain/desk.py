@@ -163,6 +163,7 @@ def tell_contact_read(incident: Incident, report: Report, purpose: str) -> None:
 
 
 def _redirect(incident: Incident, route: Route, report: Report, note: str | None) -> None:
+    refuse_future(incident, report)
     _settle_at(incident, route)
     incident.remark(report, "pushed", note)
     incident.emit("pushed", report, **_push_data(route), **_odd(route, ()))

@@ -1,0 +1,114 @@
+"""What crosses the ports: plain data, and the one thing that a port may raise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.dispatch.domain.incident import Incident
+
+Answer = dict[str, Any]
+Problem = dict[str, Any]
+
+
+class KeyTaken(Exception):
+    """A concurrent twin has just answered one of the batch's idempotency keys; run the transaction again and recall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who sends the commands: an opaque subject, the client that owns the keys, roles, a jurisdiction prefix."""
+
+    subject: str
+    client: str
+    roles: tuple[str, ...] = ()
+    jurisdiction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A deadline that has come due and was claimed (its row is already deleted in this transaction)."""
+
+    incident_id: UUID
+    kind: str
+    generation: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The answer that a key was given, and the fingerprint of the command it was given for."""
+
+    key: str
+    fingerprint: bytes
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateQuery:
+    """The window in which likely duplicates are looked for: a box of `radius_metres` around a point, a span of time."""
+
+    lat: float | None
+    lon: float | None
+    grid_code: str | None
+    radius_metres: float
+    since: datetime
+    until: datetime
+    exercise: bool
+    exclude: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the incidents asked for, newest first; `next_cursor` is None on the last page."""
+
+    incidents: list[Incident]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list, a report or the breaches are narrowed to; None means any. `exercise`: exclude, include or only."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    prefix: str = ""
+    exercise: str = "exclude"
+    reference_system: str | None = None
+    state: str | None = None
+    open: bool | None = None
+    category: str | None = None
+    centre: str | None = None
+    team: UUID | None = None
+    stage: str | None = None
+    incident: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One interval over a group: how many, how many within their own policy's target, percentiles in seconds.
+
+    `judged` is how many have a target at all; None means all of them.
+    """
+
+    count: int
+    within: int
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    target_seconds: float | None = None
+    judged: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of one group; `intervals` by the names of application.reports.INTERVALS."""
+
+    key: str
+    incidents: int
+    states: Mapping[str, int]
+    intervals: Mapping[str, Figures]
