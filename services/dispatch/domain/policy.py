@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
+from services.dispatch.domain.clocks import SPANS
 from services.dispatch.domain.stamps import StampRules
 
 DEFAULT_POLICY = "115"
@@ -83,8 +84,18 @@ class SlaPolicy:
 
     @classmethod
     def from_rules(cls, id: str, version: int, valid_from: datetime, rules: dict[str, Any]) -> SlaPolicy:
-        """Build a policy from the JSON of the `sla_policy` table. Raises TypeError on rules it does not know."""
+        """Build a policy from the JSON of the `sla_policy` table.
+
+        Raises TypeError on rules it does not know, ValueError on a target that no clock could keep.
+        """
         known = dict(rules)
+        unknown = set(known.get("targets", {})) - set(SPANS)
+        if unknown:
+            raise ValueError(f"no clock runs for {', '.join(sorted(unknown))}")
+        if any(seconds <= 0 for seconds in known.get("targets", {}).values()):
+            raise ValueError("a target is more than 0 seconds")
+        if not 0 < known.get("warn_share", 0.8) < 1:
+            raise ValueError("warn_share lies between 0 and 1")
         known["match"] = tuple(
             PolicyMatch(**{key: tuple(values) for key, values in match.items()}) for match in known.get("match", [{}])
         )

@@ -12,7 +12,7 @@ from services.dispatch.domain.centre import Hours
 from services.dispatch.domain.desk import Skip
 from services.dispatch.domain.duplicates import LIKELY, Sighting, bigrams, compare
 from services.dispatch.domain.errors import Conflict, Invalid
-from services.dispatch.domain.policy import Matter, PolicyBook, PolicyMatch
+from services.dispatch.domain.policy import Matter, PolicyBook, PolicyMatch, SlaPolicy
 from services.dispatch.domain.recommendation import Need, recommend
 from services.dispatch.domain.routing import Desks
 from services.dispatch.domain.team import Member, Position, Shift
@@ -256,3 +256,18 @@ def test_a_policy_for_one_town_beats_the_countys_and_the_newest_version_in_force
     assert book.choose(matter(), t(1)).version == 2
     assert book.choose(matter(jurisdiction=COUNTY), t(1)).id == "115"
     assert book.get("town", 3) is future
+
+
+@pytest.mark.parametrize(
+    ("rules", "error"),
+    [
+        ({"targets": {"lunch": 60}}, ValueError),
+        ({"targets": {"push": 0}}, ValueError),
+        ({"warn_share": 1}, ValueError),
+        ({"colour": "red"}, TypeError),
+        ({"match": [{"colours": ["red"]}]}, TypeError),
+    ],
+)
+def test_a_policy_that_no_clock_could_keep_is_not_taken(rules, error):
+    with pytest.raises(error):
+        SlaPolicy.from_rules("p", 1, T0, rules)
