@@ -11,17 +11,19 @@ monkey-patched, in one greenlet; only ``wake`` may be called from elsewhere.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import pika
-from pika.adapters.select_connection import IOLoop, SelectConnection
 
 from chassis.confirms import UNCONFIRMED, Confirms, Message
+from chassis.wire import CorkableConnection, SteppedLoop
 
 __all__ = ["UNCONFIRMED", "BrokerLost", "BrokerRefused", "Link", "Message"]
 
-_FLUSH_BYTES = 65_536
+# A host that vanished is noticed in 10 s; heartbeats alone take up to a minute.
+_TCP_OPTIONS = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
 
 
 class BrokerLost(Exception):
@@ -37,55 +39,28 @@ class BrokerRefused(BrokerLost):
         self.text = text
 
 
-class _SteppedLoop(IOLoop):
-    """pika's loop with an upper limit for one poll, set by ``Link.step``."""
-
-    limit: float = 0.0
-
-    def _get_remaining_interval(self) -> float:
-        due = super()._get_remaining_interval()
-        return self.limit if due is None else min(due, self.limit)
-
-
-class _CorkableConnection(SelectConnection):
-    """Joins frames before they reach the socket: pika sends each of a message's three frames alone."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.cork: bytearray | None = None
-        super().__init__(*args, **kwargs)
-
-    def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
-        if self.cork is None:
-            super()._output_marshaled_frames([b"".join(marshaled_frames)])
-            return
-        for marshaled in marshaled_frames:
-            self.cork += marshaled
-        if len(self.cork) >= _FLUSH_BYTES:
-            self.flush_cork()
-
-    def flush_cork(self) -> None:
-        if self.cork:
-            super()._output_marshaled_frames([bytes(self.cork)])
-            self.cork = bytearray()
-
-
 class Link:
-    """A connection with one confirming channel. Not thread safe, except ``wake``."""
+    """A connection with one channel, which confirms unless told not to. Not thread safe, except ``wake``."""
 
-    def __init__(self, url: str, *, name: str, heartbeat: int = 30, timeout: float = 10.0) -> None:
+    def __init__(
+        self, url: str, *, name: str, heartbeat: int = 30, timeout: float = 10.0, confirms: bool = True
+    ) -> None:
         self._parameters = pika.URLParameters(url)
         self._parameters.heartbeat = heartbeat
         self._parameters.socket_timeout = timeout
         self._parameters.stack_timeout = timeout
         self._parameters.connection_attempts = 1
+        self._parameters.tcp_options = _TCP_OPTIONS
         self._parameters.client_properties = {"connection_name": name}
         self._timeout = timeout
-        self._loop = _SteppedLoop()
+        self._loop = SteppedLoop()
         self._loop.activate_poller()
         self._connection: Any = None
         self._channel: Any = None
         self._lost: BrokerLost | None = None
         self._closed = False
+        self._waking = False
+        self._confirming = confirms
         self._published = 0
         self._confirms: Confirms | None = None
         self.cancelled_by_broker = False
@@ -100,7 +75,8 @@ class Link:
             self._wait(lambda: bool(opened), "channel")
             self._channel.add_on_return_callback(self._on_return)
             self._channel.add_on_cancel_callback(self._on_cancel)
-            self.call("confirm_delivery", self._on_confirm)
+            if self._confirming:
+                self.call("confirm_delivery", self._on_confirm)
         except BaseException:
             self.close()
             raise
@@ -126,12 +102,15 @@ class Link:
         self._loop.limit = max(0.0, seconds)
         self._loop.poll()
         self._loop.process_timeouts()
+        # Before the owner looks at what it was woken for: a wake from here on ends the next step.
+        self._waking = False
         if self._lost is not None:
             raise self._lost
 
     def wake(self) -> None:
         """End a running ``step`` early. Safe from any thread or greenlet, also after close."""
-        if not self._closed:
+        if not self._closed and not self._waking:
+            self._waking = True
             self._loop.add_callback_threadsafe(_nothing)
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -162,19 +141,26 @@ class Link:
         confirms = self._confirms = Confirms(self._published + 1, messages)
         deadline = time.monotonic() + timeout
         try:
-            self._connection.cork = bytearray()
-            for message in messages:
-                self.publish(message)
-            self._connection.flush_cork()
-            self._connection.cork = None
+            with self.corked():
+                for message in messages:
+                    self.publish(message)
             while confirms.waiting and (left := deadline - time.monotonic()) > 0:
                 self.step(left)
         except BrokerLost:
             pass
         finally:
-            self._connection.cork = None
             self._confirms = None
         return confirms.outcomes
+
+    @contextmanager
+    def corked(self) -> Iterator[None]:
+        """Everything sent within leaves in as few writes as possible."""
+        self._connection.cork = bytearray()
+        try:
+            yield
+            self._connection.flush_cork()
+        finally:
+            self._connection.cork = None
 
     def consume(self, queue: str, prefetch: int, on_delivery: Callable[..., None]) -> str:
         """Start a consumer with its own prefetch; ``on_delivery(channel, method, properties, body)``."""
@@ -224,7 +210,7 @@ class Link:
 
     def _connect(self) -> None:
         opened: list[Any] = []
-        self._connection = _CorkableConnection(
+        self._connection = CorkableConnection(
             self._parameters,
             on_open_callback=opened.append,
             on_open_error_callback=lambda _, error: self._lose(error),

@@ -26,9 +26,9 @@ class Delivery:
     attempt: int
     reply_to: str | None
     correlation_id: str | None
-    tag: int
-    exchange: str
-    properties: Any
+    exchange: str = ""
+    tag: int = 0
+    properties: Any = None
 
 
 def delivery_of(method: Any, properties: Any, body: bytes) -> tuple[Delivery, Undecodable | None]:

@@ -82,7 +82,7 @@ class RpcServer(SharedExtension, ProviderCollector):
     def _run(self) -> None:
         pause = _RECONNECT_SECONDS[0]
         while not self._stopping:
-            link = Link(self.container.config["AMQP_URI"], name=f"{self.queue} server")
+            link = Link(self.container.config["AMQP_URI"], name=f"{self.queue} server", confirms=False)
             try:
                 self._serve(link)
             except BrokerLost as lost:
@@ -163,14 +163,15 @@ class RpcServer(SharedExtension, ProviderCollector):
 
     def _send_answers(self, link: Link) -> None:
         """Send replies, then acknowledge: a crash in between answers twice, and clients drop the second."""
-        while self._answered:
-            origin, tag, message = self._answered.popleft()
-            if origin is not link:
-                # Taken on a lost connection: the call came back to the queue and its twin will answer.
-                continue
-            if message is not None:
-                link.publish(message)
-            link.ack(tag)
+        with link.corked():
+            while self._answered:
+                origin, tag, message = self._answered.popleft()
+                if origin is not link:
+                    # Taken on a lost connection: the call came back to the queue and its twin will answer.
+                    continue
+                if message is not None:
+                    link.publish(message)
+                link.ack(tag)
 
     def _on_delivery(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._arrived.append((method, properties, body))

@@ -10,7 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -28,6 +29,7 @@ from tests.support.eventually import eventually
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[3]
+Start = Callable[..., "Process"]
 OWNER = "sample"
 COUNTS = Subscription("sample", "counts", (("sample.events", "sample.#"),), retry_seconds=(1,), max_attempts=3)
 SCHEMA = (
@@ -156,14 +158,22 @@ class Broker:
         return found
 
 
+@dataclass
+class Answering:
+    """A service that is up, and where it listens."""
+
+    service: Process
+    broker: Broker
+
+
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-@pytest.fixture
-def store(new_database) -> Iterator[Store]:
+@contextmanager
+def made_store(new_database) -> Iterator[Store]:
     url = new_database("c2_sample")
     metadata = sa.MetaData()
     tables = chassis_tables(metadata)
@@ -176,21 +186,20 @@ def store(new_database) -> Iterator[Store]:
     engine.dispose()
 
 
-@pytest.fixture
-def broker(new_vhost) -> Broker:
+def made_broker(new_vhost) -> Broker:
     made = Broker(new_vhost())
     topology.declare(made.url, [OWNER], [COUNTS])
     return made
 
 
-@pytest.fixture
-def start(tmp_path) -> Iterator:
-    """`start("sample_service.py", store, amqp_url)` runs a program of this folder; it ends with the test."""
+@contextmanager
+def starting(logs: Path) -> Iterator[Start]:
+    """`start("sample_service.py", store, amqp_url)` runs a program of this folder; it ends with the block."""
     running: list[Process] = []
 
     def run(program: str, store: Store, amqp_url: str, **environ: str) -> Process:
         port = free_port()
-        log = tmp_path / f"{program}.{len(running)}.log"
+        log = logs / f"{program}.{len(running)}.log"
         environment = os.environ | {
             "PYTHONPATH": str(ROOT), "DATABASE_URL": store.url, "AMQP_URL": amqp_url, "WANGGE_HEALTH_PORT": str(port),
             "PYTHONWARNINGS": "ignore",
@@ -207,6 +216,31 @@ def start(tmp_path) -> Iterator:
         if process.child.poll() is None:
             process.child.kill()
         process.child.wait(10)
+
+
+@pytest.fixture
+def store(new_database) -> Iterator[Store]:
+    with made_store(new_database) as made:
+        yield made
+
+
+@pytest.fixture
+def broker(new_vhost) -> Broker:
+    return made_broker(new_vhost)
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Start]:
+    with starting(tmp_path) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def answering(new_database, new_vhost, tmp_path_factory) -> Iterator[Answering]:
+    """One service for all tests of a module that only call it and leave it running."""
+    with made_store(new_database) as store, starting(tmp_path_factory.mktemp("answering")) as run:
+        broker = made_broker(new_vhost)
+        yield Answering(run("sample_service.py", store, broker.url).until_ready(), broker)
 
 
 @pytest.fixture

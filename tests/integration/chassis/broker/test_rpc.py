@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from uuid import uuid4
 
 import orjson
@@ -41,6 +42,9 @@ class Caller:
         assert self.link.publish_all([Message("nameko-rpc", f"sample.{method}", body, properties)], 5) == [None]
         return correlation
 
+    def close(self):
+        self.link.close()
+
     def wait(self, correlation, within=10):
         until = time.monotonic() + within
         while correlation not in self.replies:
@@ -55,10 +59,18 @@ class Caller:
 
 
 @pytest.fixture
-def caller(service, broker):
-    made = Caller(broker.url)
-    yield made
-    made.link.close()
+def caller(answering):
+    """Calls the service that all of these tests share."""
+    with closing(Caller(answering.broker.url)) as made:
+        yield made
+
+
+@pytest.fixture
+def own_caller(service, broker):
+    """Calls a service of this test's own."""
+    del service
+    with closing(Caller(broker.url)) as made:
+        yield made
 
 
 def test_a_call_is_answered_with_its_result(caller):
@@ -83,10 +95,10 @@ def test_a_service_error_becomes_its_problem(caller):
     assert (problem["code"], problem["status"], problem["field"]) == ("conflict", 409, "state")
 
 
-def test_an_unexpected_error_says_nothing_of_its_cause_and_is_in_the_log(caller, service):
+def test_an_unexpected_error_says_nothing_of_its_cause_and_is_in_the_log(caller, answering):
     problem = caller.call("break_down")["problem"]
     assert (problem["code"], problem["status"], problem["detail"]) == ("internal", 500, "")
-    log = service.log.read_text()
+    log = answering.service.log.read_text()
     assert "break_down" in log
     assert "ValueError" in log
     assert "13800138000" not in log
@@ -144,17 +156,17 @@ def test_calls_run_beside_each_other_up_to_the_number_of_workers(caller):
     assert time.monotonic() - started < 3
 
 
-def test_a_drain_answers_the_call_in_hand_and_exits_zero(caller, service):
-    correlation = caller.send("slow", 2.0)
-    caller.call("echo", 1)  # behind it in the queue, so the slow one has begun
+def test_a_drain_answers_the_call_in_hand_and_exits_zero(own_caller, service):
+    correlation = own_caller.send("slow", 2.0)
+    own_caller.call("echo", 1)  # behind it in the queue, so the slow one has begun
     assert service.terminate() == 0
-    assert caller.wait(correlation) == {"result": {"result": "done"}, "error": None}
+    assert own_caller.wait(correlation) == {"result": {"result": "done"}, "error": None}
     assert "call failed" not in service.log.read_text()
 
 
-def test_a_call_cut_off_by_a_killed_service_is_answered_by_the_next(caller, service, start, store, broker):
-    correlation = caller.send("slow", 3.0)
-    caller.call("echo", 1)
+def test_a_call_cut_off_by_a_killed_service_is_answered_by_the_next(own_caller, service, start, store, broker):
+    correlation = own_caller.send("slow", 3.0)
+    own_caller.call("echo", 1)
     service.kill()
     start("sample_service.py", store, broker.url).until_ready()
-    assert caller.wait(correlation, 20)["result"] == {"result": "done"}
+    assert own_caller.wait(correlation, 20)["result"] == {"result": "done"}
