@@ -53,6 +53,7 @@ class IncidentRepository:
         self._by_reference: dict[tuple[str, str], Incident | None] = {}
         self._by_assignment: dict[UUID, Incident | None] = {}
         self._absorbed: dict[UUID, dict[UUID, Absorbed]] = {}
+        self._stored: set[UUID] = set()
         self._documents: dict[UUID, tuple[str, str, str]] = {}
         self.heads: dict[UUID, bytes] = {}
 
@@ -148,9 +149,16 @@ class IncidentRepository:
         self._documents[incident.id] = tuple(each.decode() for each in documents)  # type: ignore[assignment]  # three
         return row
 
+    def assignments(self, incidents: Iterable[Incident]) -> tuple[list[Assignment], list[Assignment]]:
+        """Their changed assignments: new ones, and those that are stored already."""
+        changed = [assignment for each in incidents for assignment in each.roster.changed.values()]
+        new = [each for each in changed if each.id not in self._stored]
+        return new, [each for each in changed if each.id in self._stored]
+
     def saved(self, incidents: Iterable[Incident]) -> None:
         """They are written: what they collected has gone where it belongs."""
         for each in incidents:
+            self._stored.update(each.roster.changed)
             self._absorbed[each.id] = dict(each.absorbed)
             each.is_new = False
             each.events.clear()
@@ -165,6 +173,7 @@ class IncidentRepository:
         for each in bulk.select(self._connection, _ASSIGNMENTS, {"ids": list(of_incident)}):
             assignment = incident_rows.to_assignment(each)
             of_incident[assignment.incident_id].append(assignment)
+            self._stored.add(assignment.id)
         book = self._policies()
         for row in fresh:
             incident = incident_rows.to_incident(row, book, of_incident[row[0]])

@@ -22,7 +22,6 @@ _BREACH_REST = (
     ("late_by_seconds", "double precision"), ("holder", "text"), ("holder_kind", "text"), ("backfill", "boolean"),
     ("withdrawn_at", "timestamptz"), ("withdraw_reason", "text"),
 )  # fmt: skip
-_UPSERT_ASSIGNMENT = bulk.upsert_tail("assignment_id", ASSIGNMENT_MOVING)
 _UPSERT_BREACH = bulk.upsert_tail("incident_id, stage, generation", _BREACH_REST)
 
 
@@ -37,9 +36,9 @@ def save_incidents(connection: Connection, incidents: IncidentRepository) -> lis
         messages += sent
         incidents.heads[each.id] = head
     _write_incidents(connection, changed, incidents)
-    assignments = [a for each in changed for a in each.roster.changed.values()]
-    rows = [incident_rows.assignment_row(each) for each in assignments]
-    bulk.insert(connection, "assignment", (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING), rows, _UPSERT_ASSIGNMENT)
+    new, old = ([incident_rows.assignment_row(a) for a in each] for each in incidents.assignments(changed))
+    bulk.insert(connection, "assignment", (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING), new)
+    bulk.update(connection, "assignment", "assignment_id", ASSIGNMENT_MOVING, old)
     breaches = [_breach_row(each, breach) for each in changed for breach in each.breaches.values()]
     bulk.insert(connection, "breach", (*_BREACH_KEY, *_BREACH_REST), breaches, _UPSERT_BREACH)
     bulk.insert(connection, "timeline", timeline.COLUMNS, links)
