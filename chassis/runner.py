@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import eventlet
 from nameko.containers import ServiceContainer
@@ -127,9 +127,7 @@ def _serve(container: Any, life: _Life, terminated: Callable[[], bool], drain_se
     while not terminated() and not died.dead:
         eventlet.sleep(0.05)
     if died.dead and not terminated():
-        _log.critical("container died", service=container.service_name)
-        died.wait()
-        sys.exit(1)
+        _exit_dead(container, died)
     life.draining = True
     _log.info("draining", service=container.service_name)
     stopping = eventlet.spawn(container.stop)
@@ -140,6 +138,15 @@ def _serve(container: Any, life: _Life, terminated: Callable[[], bool], drain_se
         _log.warning("drain cut short; unfinished messages return to their queues", after_seconds=drain_seconds)
         # A greenlet that does not end cannot be joined at exit either.
         os._exit(0)
+
+
+def _exit_dead(container: Any, died: Any) -> NoReturn:
+    """A defect in the worker lifecycle or an extension ended the container; what it held returns to its queues."""
+    try:
+        died.wait()
+    except Exception:  # noqa: BLE001 (whatever it was, it is logged and the process ends)
+        _log.critical("container died", service=container.service_name, exc_info=True)
+    sys.exit(1)
 
 
 @contextmanager

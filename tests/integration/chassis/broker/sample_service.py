@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 import sqlalchemy as sa
+from nameko.extensions import DependencyProvider
 
 from chassis import inbox, logs, topology, tracing
 from chassis.database import chassis_tables, create_engine, in_transaction
@@ -52,9 +53,18 @@ settings = load_or_exit(Settings)
 engine = create_engine(settings.database_url, name="sample service")
 
 
+class Fragile(DependencyProvider):
+    """Breaks the worker lifecycle when told to, which nameko answers by killing the container."""
+
+    def worker_setup(self, worker_ctx):
+        if worker_ctx.args == ["break the container"]:
+            raise RuntimeError("broken on request")
+
+
 class SampleService:
     name = "sample"
     call = CallContext()
+    fragile = Fragile()
 
     @events(COUNTS, handler="counts")
     def on_counts(self, deliveries):

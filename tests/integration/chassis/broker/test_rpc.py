@@ -164,6 +164,12 @@ def test_a_drain_answers_the_call_in_hand_and_exits_zero(own_caller, service):
     assert "call failed" not in service.log.read_text()
 
 
+def test_a_service_whose_container_dies_of_a_defect_exits_non_zero_for_the_supervisor(own_caller, service):
+    own_caller.send("echo", "break the container")
+    assert service.child.wait(20) == 1
+    assert "container died" in service.log.read_text()
+
+
 def test_a_call_cut_off_by_a_killed_service_is_answered_by_the_next(own_caller, service, start, store, broker):
     correlation = own_caller.send("slow", 3.0)
     own_caller.call("echo", 1)
