@@ -119,6 +119,7 @@ class Incident(Message):
     lon = parts.longitude(allow_none=True, optional=True)
     grid_code = parts.grid_code(allow_none=True)
     address = Text("Address in words", most=200, example="示例路1号", allow_none=True, optional=True)
+    masked_phone = Text("The caller's number, masked", most=32, example="138****0000", allow_none=True, optional=True)
     has_contact = Flag("True when sealed contact details exist", example=True, optional=True)
     centre_code = parts.centre_code(allow_none=True)
     level = Choice(

@@ -33,6 +33,7 @@ class ReportGroup(Message):
     label_zh = Text("Its name in Chinese", most=64, example="合计", optional=True, allow_none=True)
     label_en = Text("Its name in English", most=128, example="Total", optional=True, allow_none=True)
     incidents = Whole("Incidents", least=0, example=1800)
+    states = Anything("State to number of incidents", example={"closed": 1796, "on_scene": 4}, optional=True)
     push = Part(Interval, "Received to pushed")
     assign = Part(Interval, "Pushed to first assigned")
     arrive = Part(Interval, "First assigned to first on scene")

@@ -36,7 +36,7 @@ def incident_view(
         "kind": incident.kind, "apco": category.apco, "priority": incident.priority,
         "alarm_level": incident.alarm_level,
         "summary": incident.summary, "lat": incident.lat, "lon": incident.lon, "grid_code": incident.grid_code,
-        "address": incident.address or None, "has_contact": incident.has_contact, "centre_code": incident.centre_code,
+        "address": incident.address or None, "masked_phone": incident.masked_phone, "has_contact": incident.has_contact, "centre_code": incident.centre_code,
         "level": incident.level, "policy": incident.policy.id, "policy_version": incident.policy.version,
         "exercise": incident.exercise, "backfill": incident.backfill, "flags": list(incident.flags),
         "merged_into": _text(incident.merged_into), "duplicates": [str(id) for id in duplicates],
