@@ -111,6 +111,8 @@ class BrokerNode:
             "RABBITMQ_PID_FILE": str(at / "pid"),
             "RABBITMQ_GENERATED_CONFIG_DIR": str(at / "generated"),
             "RABBITMQ_LOGS": "-",
+            "RABBITMQ_LOG_BASE": str(at),  # upgrades and crash dumps are written there whatever RABBITMQ_LOGS says
+            "ERL_CRASH_DUMP": str(at / "erl_crash.dump"),
             "RABBITMQ_DIST_PORT": str(self.distribution_port),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
             # On a machine that has two cores for everything, a busy-waiting scheduler steals from the services.

@@ -171,6 +171,12 @@ def wait_gone(identity: Identity, within: float) -> bool:
     return True
 
 
+def is_dying(pid: int) -> bool:
+    """Whether a child of ours has begun to end but has no exit status yet: its first thread is gone, others are not."""
+    child = _children.get(pid)
+    return child is not None and child.poll() is None
+
+
 def reap(pid: int) -> int | None:
     """Exit status of an ended child of ours (negative: the signal that ended it); None when it runs or is not ours."""
     child = _children.get(pid)

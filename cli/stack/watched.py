@@ -67,7 +67,9 @@ class Watched:
     def _look(self) -> None:
         identity = self.state.identity
         if identity is None or not identity.alive():
-            self._ended(None if identity is None else process.reap(identity.pid))
+            # Without its exit status, wrong settings (78) would look like a crash.
+            if identity is None or not process.is_dying(identity.pid):
+                self._ended(None if identity is None else process.reap(identity.pid))
         elif self.state.kind != "task" and self.clock() >= self.ask_at:
             ready = self.is_ready()
             if ready or self.state.state != "starting":
