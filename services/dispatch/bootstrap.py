@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -28,7 +28,7 @@ from services.dispatch.adapters.unit_of_work import Shared, Transactions, Unit
 from services.dispatch.application import execute as executing
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.index import EVENTS
-from services.dispatch.application.ports import Actor, Answer, Fired, Transact, UnitOfWork
+from services.dispatch.application.ports import Actor, Answer, Fired
 from services.dispatch.settings import Settings
 
 __all__ = ["AuditReport", "Dispatch", "Reply", "verify_timelines"]
@@ -44,7 +44,7 @@ class Dispatch:
 
     def execute(self, batch: Sequence[Any], actor: Actor) -> list[Answer]:
         """Answer a batch of commands."""
-        return executing.execute(batch, actor, cast("Transact", self.transactions), _problem)
+        return executing.execute(batch, actor, self.transactions, _problem)
 
     def ask(self, query: Callable[..., dict[str, Any]], *arguments: Any, **named: Any) -> dict[str, Any]:
         """What a query of `application` answers, from one snapshot."""
@@ -64,7 +64,7 @@ class Dispatch:
                 if message_id in fresh:
                     told.setdefault(type_, []).append(data)
             for type_, batch in told.items():
-                EVENTS[type_](cast("UnitOfWork", unit), batch)
+                EVENTS[type_](unit, batch)
 
         self.transactions(work)
 
@@ -113,7 +113,7 @@ def deadline_clock(settings: Settings, engine: Engine) -> DeadlineClock:
 
     def fire(connection: Connection, rows: list[Deadline]) -> None:
         fired = [Fired(UUID(row.subject), row.kind, row.generation, row.due_at) for row in rows]
-        transactions.within(connection, lambda unit: fire_deadlines(cast("UnitOfWork", unit), fired))
+        transactions.within(connection, lambda unit: fire_deadlines(unit, fired))
 
     return DeadlineClock(
         engine, tables.chassis.deadline, fire, subject_table=tables.incident, subject_column="incident_id"

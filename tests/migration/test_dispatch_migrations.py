@@ -1,7 +1,9 @@
 """The dispatch schema: from nothing to head, one head, equal to the tables the code uses."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+import os
+import subprocess
+import sys
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from services.dispatch.adapters.tables import metadata
 from services.dispatch.domain.policy import PolicyBook, SlaPolicy, built_in_rules
-from services.dispatch.migrations import configuration, upgrade
+from services.dispatch.migrations.schema import HERE, configuration, upgrade
 
 pytestmark = pytest.mark.integration
 
@@ -53,8 +55,10 @@ def test_upgrading_twice_changes_nothing(database, engine):
 
 def test_two_processes_may_upgrade_at_the_same_time(database, engine):
     # One after the other by the advisory lock; without it the second fails on a table that exists.
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(upgrade, [database, database]))
+    command = [sys.executable, "-m", "services.dispatch.entrypoints.admin", "migrate"]
+    environment = {**os.environ, "DATABASE_URL": database}
+    running = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [each.wait(60) for each in running] == [0, 0]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM read_model")).scalar_one() == 1
 
@@ -69,7 +73,5 @@ def test_the_built_in_policies_are_seeded_as_the_domain_ships_them(database, eng
 
 
 def test_the_seed_is_a_copy_so_that_editing_the_domains_file_needs_a_new_version():
-    from services.dispatch.migrations import HERE  # noqa: PLC0415 (only this test looks at the folder)
-
     seeded = json.loads((HERE / "versions" / "0003_built_in_policies.json").read_text(encoding="utf-8"))
     assert seeded == built_in_rules(), "add a migration with version 2 instead of editing version 1"

@@ -29,7 +29,10 @@ _IDLE_TIMEOUT = "SET LOCAL idle_in_transaction_session_timeout = 0"
 
 @dataclass(frozen=True, slots=True)
 class BrokenChain:
-    """The first place where an incident's timeline does not hold. `reason`: missing, order, hash, head, columns, count, orphan."""
+    """The first place where a timeline does not hold.
+
+    `reason`: missing, order, hash, head (of chassis.hash_chain), columns, count, orphan.
+    """
 
     incident_id: str
     seq: int

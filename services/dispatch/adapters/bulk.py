@@ -15,7 +15,9 @@ Columns = Sequence[tuple[str, str]]
 Row = Mapping[str, Any]
 
 
-def select(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+def select(
+    connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
     """Every row of one statement with %(name)s parameters."""
     rows: Sequence[Any] = connection.exec_driver_sql(statement, dict(parameters or {})).fetchall()
     return list(rows)
@@ -47,12 +49,14 @@ def update(
 ) -> int:
     """UPDATE all `rows` by `key`, which is a UUID; how many were there.
 
-    A column in `kept` that a row leaves out stays as it is. `only` = (ours, theirs) leaves out a row whose integer column `theirs` is not what our row has as `ours`.
+    A column in `kept` that a row leaves out stays as it is. `only` = (ours, theirs) leaves a row alone whose integer
+    column `theirs` is not what our row has as `ours`.
     """
     if not rows:
         return 0
     changes = ", ".join(
-        f'"{name}" = coalesce(v."{name}", t."{name}")' if name in kept else f'"{name}" = v."{name}"' for name, _ in columns
+        f'"{name}" = coalesce(v."{name}", t."{name}")' if name in kept else f'"{name}" = v."{name}"'
+        for name, _ in columns
     )
     shape = [(key, "uuid"), *columns, *([(only[0], "integer")] if only else [])]
     narrowed = f'AND t."{only[1]}" = v."{only[0]}"' if only else ""

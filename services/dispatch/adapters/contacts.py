@@ -40,7 +40,5 @@ class ContactRepository:
     def save(self) -> None:
         """Write what was sealed; their incidents must be there."""
         rows = [{"incident_id": key, "sealed": bulk.bytea(sealed)} for key, sealed in self._sealed.items()]
-        bulk.insert(
-            self._connection, "contact", _COLUMNS, rows, bulk.upsert_tail("incident_id", [("sealed", "bytea")])
-        )
+        bulk.insert(self._connection, "contact", _COLUMNS, rows, bulk.upsert_tail("incident_id", [("sealed", "bytea")]))
         self._sealed.clear()

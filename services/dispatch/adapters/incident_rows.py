@@ -33,7 +33,8 @@ MOVING = (
 )  # fmt: skip
 DOCUMENTS = frozenset({"stamps", "clocks", "facts"})
 ASSIGNMENT_FIXED = (
-    ("assignment_id", "uuid"), ("incident_id", "uuid"), ("team_id", "uuid"), ("seq", "integer"), ("centre_code", "text"),
+    ("assignment_id", "uuid"), ("incident_id", "uuid"), ("team_id", "uuid"), ("seq", "integer"),
+    ("centre_code", "text"),
 )  # fmt: skip
 ASSIGNMENT_MOVING = (
     ("state", "text"), ("assigned_at", "timestamptz"), ("accepted_at", "timestamptz"), ("departed_at", "timestamptz"),
@@ -49,10 +50,15 @@ SELECTED = (
 ASSIGNMENT_SELECTED = "assignment_id, incident_id, team_id, seq, centre_code, state, stamps::text, facts::text"
 # Fields with a column or a reader of their own, and those that live for one transaction only.
 _INCIDENT_MAPPED = {
-    *(name for name, _ in (*FIXED, *MOVING)), "id", "policy", "flags", "required_skills", "past_stamps", "notes", "merge",
-    "absorbed", "roster", "clockwork", "is_new", "events", "deadlines", "breaches",
+    *(name for name, _ in (*FIXED, *MOVING)), "id", "policy", "flags", "required_skills", "past_stamps", "notes",
+    "merge", "absorbed", "roster", "clockwork", "is_new", "events", "deadlines", "breaches",
 }  # fmt: skip
-_ASSIGNMENT_MAPPED = {"id", *(name for name, _ in (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING)), "answer_due_at", "revived_at"}
+_ASSIGNMENT_MAPPED = {
+    "id",
+    *(name for name, _ in (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING)),
+    "answer_due_at",
+    "revived_at",
+}
 # Every other field is plain JSON. A row written before a field existed leaves it at its default.
 _PLAIN = tuple(each.name for each in fields(Incident) if each.name not in _INCIDENT_MAPPED)
 _ASSIGNMENT_PLAIN = tuple(each.name for each in fields(Assignment) if each.name not in _ASSIGNMENT_MAPPED)

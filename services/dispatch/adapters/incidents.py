@@ -43,9 +43,7 @@ _CHAIN_HEAD = incident_rows.SELECTED.split(", ").index("chain_head")
 class IncidentRepository:
     """Implements `application.ports.Incidents`."""
 
-    def __init__(
-        self, connection: Connection, policies: Callable[[], PolicyBook], locked: Callable[[], None]
-    ) -> None:
+    def __init__(self, connection: Connection, policies: Callable[[], PolicyBook], locked: Callable[[], None]) -> None:
         self._connection = connection
         self._policies = policies
         self._locked = locked
@@ -130,7 +128,7 @@ class IncidentRepository:
         return [each for each in self._by_id.values() if each is not None]
 
     def changed(self) -> list[Incident]:
-        """Those with something to write, in id order. A root learns of its duplicates' teams without telling an event."""
+        """Those with something to write, in id order; a root learns of its duplicates' teams without an event."""
         changed = (
             each for each in self.loaded()
             if each.is_new or each.events or each.roster.changed or each.breaches or each.deadlines.armed
@@ -139,7 +137,7 @@ class IncidentRepository:
         return sorted(changed, key=lambda each: each.id)
 
     def row(self, incident: Incident) -> dict[str, Any]:
-        """The incident's row of `MOVING`; a JSON column that is as it was is left out: most stamps change none or one."""
+        """The incident's row of `MOVING`, without the JSON columns that are as they were: most stamps change one."""
         row = incident_rows.moving(incident, self.heads[incident.id])
         documents = incident_rows.documents(incident)
         known = self._documents.get(incident.id, (None, None, None))
@@ -193,5 +191,7 @@ class IncidentRepository:
         found = self._by_assignment.get(assignment_id)
         if found is None:
             # Made in this transaction, after its incident was taken up.
-            found = next((i for i in self.loaded() if any(a.id == assignment_id for a in i.roster.changed.values())), None)
+            found = next(
+                (i for i in self.loaded() if any(a.id == assignment_id for a in i.roster.changed.values())), None
+            )
         return found

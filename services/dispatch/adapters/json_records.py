@@ -48,7 +48,12 @@ def stamps(text: str) -> dict[str, Stamp]:
 def _stamp(raw: list[Any]) -> Stamp:
     occurred_at, recorded_at, by, source, flags, corrections = raw
     return Stamp(
-        _moment(occurred_at), _moment(recorded_at), by, source, tuple(flags), [_correction(each) for each in corrections]
+        _moment(occurred_at),
+        _moment(recorded_at),
+        by,
+        source,
+        tuple(flags),
+        [_correction(each) for each in corrections],
     )
 
 

@@ -32,13 +32,15 @@ SELECT seq, type, occurred_at, recorded_at, by, body, hash FROM timeline WHERE i
 """
 _BREACHES = """
 SELECT b.due_at, b.incident_id, b.stage, b.generation, b.holder, b.holder_kind, b.recorded_at, b.target_seconds,
-       b.late_by_seconds, b.backfill, b.withdrawn_at, b.withdraw_reason, i.category, i.priority, i.jurisdiction, i.exercise
+       b.late_by_seconds, b.backfill, b.withdrawn_at, b.withdraw_reason, i.category, i.priority, i.jurisdiction,
+       i.exercise
 FROM breach b JOIN incident i USING (incident_id) {where}
 ORDER BY b.due_at DESC, b.incident_id DESC, b.stage DESC, b.generation DESC LIMIT %(limit)s
 """
 _OPEN_ASSIGNMENTS = """
 SELECT team_id, assignment_id FROM assignment
-WHERE team_id = ANY(%(ids)s::uuid[]) AND state IN ('assigned', 'accepted', 'en_route', 'on_scene') ORDER BY assignment_id
+WHERE team_id = ANY(%(ids)s::uuid[]) AND state IN ('assigned', 'accepted', 'en_route', 'on_scene')
+ORDER BY assignment_id
 """
 _OPEN_BY_CENTRE = """
 SELECT centre_code, count(*) FROM incident
@@ -183,7 +185,8 @@ def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[UUID, list[UUID]]:
 
 def _breach_view(row: tuple[Any, ...]) -> dict[str, Any]:
     (
-        due_at, incident_id, stage, generation, holder, holder_kind, recorded_at, target, late_by, backfill, withdrawn_at,
+        due_at, incident_id, stage, generation, holder, holder_kind, recorded_at, target, late_by, backfill,
+        withdrawn_at,
         withdraw_reason, category, priority, jurisdiction, exercise,
     ) = row  # fmt: skip
     return {

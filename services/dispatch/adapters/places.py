@@ -48,7 +48,7 @@ class PlacesSnapshot:
 
 @dataclass
 class PlacesCache:
-    """One per process, shared by its workers: hands out the newest snapshot, building it only when something changed."""
+    """One per process, shared by its workers: hands out the newest snapshot, built only when something changed."""
 
     timezone: ZoneInfo
     _nodes: dict[str, GridNode] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Writes dispatch's copy of the registry. A row is replaced by a newer version only, so events may come twice or late."""
+"""Writes dispatch's copy of the registry; only a newer version replaces a row, so events may come twice or late."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,9 +50,9 @@ class PlacesWriterRepository:
         if not rows:
             return
         # Takes the one row's lock: writers come one after the other, so no revision is seen before its rows.
-        revision = bulk.select(
-            self._connection, "UPDATE read_model SET revision = revision + 1 RETURNING revision"
-        )[0][0]
+        revision = bulk.select(self._connection, "UPDATE read_model SET revision = revision + 1 RETURNING revision")[0][
+            0
+        ]
         for row in rows:
             row["revision"] = revision
         bulk.insert(self._connection, table, columns, rows, _tail(table, key, columns))

@@ -71,7 +71,10 @@ def _write_incidents(connection: Connection, changed: list[Incident], incidents:
 
 
 def _breach_row(incident: Incident, breach: Breach) -> dict[str, Any]:
-    return {"incident_id": incident.id, **{name: getattr(breach, name) for name, _ in (*_BREACH_KEY[1:], *_BREACH_REST)}}
+    return {
+        "incident_id": incident.id,
+        **{name: getattr(breach, name) for name, _ in (*_BREACH_KEY[1:], *_BREACH_REST)},
+    }
 
 
 def _write_deadlines(connection: Connection, changed: Iterable[Incident]) -> None:

@@ -166,7 +166,7 @@ team = Table(
     Column("name_en", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("centre_code", Text, nullable=False),
-        Column("capacity", SmallInteger, nullable=False),
+    Column("capacity", SmallInteger, nullable=False),
     Column("base_lat", Double),
     Column("base_lon", Double),
     Column("lat", Double),

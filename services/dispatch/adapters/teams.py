@@ -25,13 +25,15 @@ FROM team t WHERE t.team_id = ANY(%(ids)s::uuid[]) OR t.call_sign = ANY(%(call_s
 """
 _ALL = f"""
 SELECT {_SELECTED}, coalesce(load.open, 0) FROM team t
-LEFT JOIN (SELECT a.team_id, count(*) AS open FROM assignment a WHERE {_IS_OPEN} GROUP BY a.team_id) load USING (team_id)
+LEFT JOIN (
+    SELECT a.team_id, count(*) AS open FROM assignment a WHERE {_IS_OPEN} GROUP BY a.team_id
+) load USING (team_id)
 ORDER BY t.call_sign
 """
 
 
 class TeamRepository:
-    """Implements `application.ports.Teams`. Rows are not locked: a team moves more often than two commands change it at once."""
+    """Implements `application.ports.Teams`. Rows are not locked: two commands seldom change one team at once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -75,7 +77,7 @@ class TeamRepository:
         return [each for each in self._by_id.values() if each is not None and (each.is_new or each.events)]
 
     def save(self) -> None:
-        """Insert new teams, update changed ones. Raises Clash when another transaction changed one since it was read."""
+        """Insert new teams, update changed ones. Raises Clash when another transaction changed one meanwhile."""
         changed = sorted(self.changed(), key=lambda each: each.id)
         new, old = [each for each in changed if each.is_new], [each for each in changed if not each.is_new]
         bulk.insert(self._connection, "team", (("team_id", "uuid"), *COLUMNS), [_row(each) for each in new])

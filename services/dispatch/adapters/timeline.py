@@ -53,7 +53,8 @@ def record(incident: Incident, head: bytes | None) -> tuple[list[dict[str, Any]]
         head = link(head, body.encode())
         rows.append({
             "incident_id": incident.id, "seq": event.version, "type": _TYPES[event.type], "body": body,
-            "occurred_at": event.occurred_at, "recorded_at": event.recorded_at, "by": event.by, "hash": bulk.bytea(head),
+            "occurred_at": event.occurred_at, "recorded_at": event.recorded_at, "by": event.by,
+            "hash": bulk.bytea(head),
         })  # fmt: skip
         messages.append(_message(
             _TYPES[event.type], str(incident.id), event, {**event.data, "chain": head.hex()},

@@ -14,7 +14,8 @@ from uuid import UUID
 from chassis import logs
 from chassis.database import create_engine
 from chassis.settings import load_or_exit
-from services.dispatch import bootstrap, migrations
+from services.dispatch import bootstrap
+from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import AdminSettings
 
 SHOWN = 20
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = load_or_exit(AdminSettings)
     logs.configure("dispatch-admin", settings.log_level, settings.instance)
     if asked.command == "migrate":
-        migrations.upgrade(settings.database_url)
+        upgrade(settings.database_url)
         return 0
     engine = create_engine(settings.database_url, name="dispatch-audit", pool_size=1)
     try:

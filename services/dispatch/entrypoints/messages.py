@@ -26,7 +26,7 @@ def event_of(delivery: Delivery) -> tuple[str, dict[str, Any]]:
 
 
 def command_of(delivery: Delivery) -> Any:
-    """The command in a message: plain, or as the data of a CloudEvent. Whether it is a good one is answered, not judged here."""
+    """The command in a message, plain or as the data of a CloudEvent; whether it is a good one is for its answer."""
     try:
         body = orjson.loads(delivery.body)
     except orjson.JSONDecodeError as error:

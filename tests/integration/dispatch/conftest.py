@@ -17,9 +17,10 @@ from chassis.database import create_engine
 from chassis.ids import uuid7
 from chassis.vault import DEVELOPMENT_MASTER_KEY
 from services.dispatch import bootstrap
-from services.dispatch.migrations import upgrade
+from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import Settings
 from tests.integration.dispatch.county import DEV, IN_WEST, STATION, call_for_help, command, fill_county
+
 
 @pytest.fixture(scope="session")
 def migrated_url(new_database):
@@ -55,7 +56,9 @@ def database_url(migrated_url):
             " idempotency, deadline"
         ))  # fmt: skip
         connection.execute(sa.text("ALTER TABLE timeline ENABLE TRIGGER timeline_append_only"))
-        connection.execute(sa.text("DELETE FROM sla_policy WHERE policy_id NOT IN ('115', 'hazard', 'demand', 'whistle')"))
+        connection.execute(
+            sa.text("DELETE FROM sla_policy WHERE policy_id NOT IN ('115', 'hazard', 'demand', 'whistle')")
+        )
     engine.dispose()
     return migrated_url
 

@@ -31,11 +31,13 @@ def desk(code, grid_code, kind):
 
 
 def fill_county(unit):
-    unit.places_writer.put_grids([
-        *(node(code) for code in (COUNTY, TOWN, COMMUNITY, GRID)),
-        node(WEST, boundary=box(119.0, 29.0, 119.5, 30.0)),
-        node(EAST, boundary=box(119.5, 29.0, 120.0, 30.0)),
-    ])
+    unit.places_writer.put_grids(
+        [
+            *(node(code) for code in (COUNTY, TOWN, COMMUNITY, GRID)),
+            node(WEST, boundary=box(119.0, 29.0, 119.5, 30.0)),
+            node(EAST, boundary=box(119.5, 29.0, 120.0, 30.0)),
+        ]
+    )
     unit.places_writer.put_centres([
         desk(COUNTY_CENTRE, COUNTY, "county"), desk(TOWN_CENTRE, TOWN, "street_centre"),
         desk(STATION, COMMUNITY, "community_station"),

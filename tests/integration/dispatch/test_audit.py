@@ -54,9 +54,17 @@ def test_untouched_timelines_hold(engine, five_links):
 @pytest.mark.parametrize(
     ("edit", "seq", "reason"),
     [
-        ("UPDATE timeline SET body = replace(body, '\"dev\"', '\"another\"') WHERE incident_id = :id AND seq = 3", 3, "hash"),
+        (
+            "UPDATE timeline SET body = replace(body, '\"dev\"', '\"another\"') WHERE incident_id = :id AND seq = 3",
+            3,
+            "hash",
+        ),
         ("UPDATE timeline SET by = 'another' WHERE incident_id = :id AND seq = 2", 2, "columns"),
-        ("UPDATE timeline SET occurred_at = occurred_at - interval '1 s' WHERE incident_id = :id AND seq = 4", 4, "columns"),
+        (
+            "UPDATE timeline SET occurred_at = occurred_at - interval '1 s' WHERE incident_id = :id AND seq = 4",
+            4,
+            "columns",
+        ),
         ("DELETE FROM timeline WHERE incident_id = :id AND seq = 2", 3, "missing"),
         ("DELETE FROM timeline WHERE incident_id = :id AND seq = 5", 5, "head"),
         ("DELETE FROM timeline WHERE incident_id = :id", 1, "head"),

@@ -34,7 +34,9 @@ def story(rows):
 
     def told(incident_id):
         found = rows("SELECT type, recorded_at FROM timeline WHERE incident_id = :id ORDER BY seq", id=incident_id)
-        return [(row.type.removeprefix("wangge.dispatch.incident.").removesuffix(".v1"), row.recorded_at) for row in found]
+        return [
+            (row.type.removeprefix("wangge.dispatch.incident.").removesuffix(".v1"), row.recorded_at) for row in found
+        ]
 
     return told
 
@@ -74,7 +76,9 @@ def test_left_alone_it_warns_at_80_percent_breaches_within_100_ms_and_escalates_
     ]  # fmt: skip
     (breach,) = rows("SELECT * FROM breach")
     assert (breach.stage, breach.generation, breach.holder, breach.due_at) == ("assign", 1, STATION, due_at)
-    levels = rows("SELECT body::json->'data'->>'to_code' AS code FROM timeline WHERE type LIKE '%escalated%' ORDER BY seq")
+    levels = rows(
+        "SELECT body::json->'data'->>'to_code' AS code FROM timeline WHERE type LIKE '%escalated%' ORDER BY seq"
+    )
     assert [row.code for row in levels] == [TOWN, COUNTY]
     # The county is the top: nothing is armed any more.
     assert rows("SELECT kind FROM deadline WHERE kind LIKE '%.assign'") == []
@@ -88,7 +92,9 @@ def test_an_offer_that_nobody_answers_goes_to_the_next_team_at_once(clock, do, p
     expired = tells(made["incident_id"], "offer_expired")
     offered = tells(made["incident_id"], "assigned", 2)
     assert offered - expired < WITHIN
-    found = rows("SELECT a.seq, a.state, t.call_sign FROM assignment a JOIN team t USING (team_id) ORDER BY a.seq LIMIT 2")
+    found = rows(
+        "SELECT a.seq, a.state, t.call_sign FROM assignment a JOIN team t USING (team_id) ORDER BY a.seq LIMIT 2"
+    )
     assert [(row.seq, row.call_sign) for row in found] == [(1, "near"), (2, "far")]
     assert found[0].state == "expired"
 
@@ -127,7 +133,8 @@ def test_a_command_that_holds_the_incident_delays_its_deadline_and_no_other(
 ):
     policy(push=2)
     held, free = (
-        do("incident.create", data=call_for_help(category="other", source="grid_worker"))["incident_id"] for _ in range(2)
+        do("incident.create", data=call_for_help(category="other", source="grid_worker"))["incident_id"]
+        for _ in range(2)
     )
     waiting, release = threading.Event(), threading.Event()
 

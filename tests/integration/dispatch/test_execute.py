@@ -69,7 +69,14 @@ def test_a_batch_carries_a_call_from_receipt_to_archive_with_a_row_a_link_and_an
     (row,) = rows("SELECT * FROM incident WHERE incident_id = :id", id=incident_id)
     assert (row.state, row.jurisdiction, row.centre_code, row.policy_id) == ("archived", WEST, STATION, "115")
     stamps = [row.received_at, row.pushed_at, row.acknowledged_at, row.first_assigned_at]
-    stamps += [row.first_departed_at, row.first_on_scene_at, row.resolved_at, row.fed_back_at, row.closed_at, row.archived_at]
+    stamps += [
+        row.first_departed_at,
+        row.first_on_scene_at,
+        row.resolved_at,
+        row.fed_back_at,
+        row.closed_at,
+        row.archived_at,
+    ]
     told = {step["command"]: datetime.fromisoformat(step["occurred_at"]) for step in steps}
     expected = ["incident.create", "incident.push", "incident.acknowledge", "incident.assign", "assignment.depart"]
     expected += ["assignment.arrive", "incident.resolve", "incident.feedback", "incident.close", "incident.archive"]
@@ -188,7 +195,10 @@ def test_two_clients_creating_the_same_reference_at_once_get_one_incident_and_on
 
 def test_batches_that_name_the_same_incidents_in_opposite_order_both_go_through(dispatch, incident):
     ids = [incident() for _ in range(30)]
-    batches = [[command("incident.note", incident=each, data={"note": "备注"}) for each in order] for order in (ids, ids[::-1]) * 2]
+    batches = [
+        [command("incident.note", incident=each, data={"note": "备注"}) for each in order]
+        for order in (ids, ids[::-1]) * 2
+    ]
     with ThreadPoolExecutor(4) as pool:
         answers = [answer for each in pool.map(lambda batch: dispatch.execute(batch, DEV), batches) for answer in each]
     assert [answer["problem"] for answer in answers if not answer["ok"]] == []
@@ -210,14 +220,18 @@ def test_a_callers_contact_is_sealed_and_each_reading_leaves_its_record(dispatch
     phone = "13800001234"
     made = do("incident.create", data=call_for_help(caller={"name": "测试甲", "phone": phone}), view=True)
     (sealed,) = rows("SELECT sealed FROM contact")[0]
-    everything = rows("SELECT row_to_json(i)::text || (SELECT string_agg(body, '') FROM timeline) FROM incident i")[0][0]
+    everything = rows("SELECT row_to_json(i)::text || (SELECT string_agg(body, '') FROM timeline) FROM incident i")[0][
+        0
+    ]
     stored = b"".join(bytes(row[0]) for row in rows("SELECT body FROM outbox UNION ALL SELECT answer FROM idempotency"))
     for secret in (phone, "测试甲"):
         assert secret.encode() not in bytes(sealed) + stored + orjson.dumps(made)
         assert secret not in everything
     read = do("incident.read_contact", incident=made["incident_id"], data={"purpose": "call_back"})
     assert read["contact"]["phone"] == phone
-    assert rows("SELECT type FROM timeline ORDER BY seq DESC LIMIT 1") == [("wangge.dispatch.incident.contact_read.v1",)]
+    assert rows("SELECT type FROM timeline ORDER BY seq DESC LIMIT 1") == [
+        ("wangge.dispatch.incident.contact_read.v1",)
+    ]
 
 
 def test_an_incident_without_a_known_place_goes_to_the_county_and_says_so(do):
@@ -230,8 +244,13 @@ def test_a_point_is_found_in_its_micro_grid_and_a_changed_boundary_counts_from_t
         return do("incident.create", data=call_for_help(location=place), view=True)["incident"]["grid_code"]
 
     assert [grid_of(IN_WEST), grid_of(IN_EAST), grid_of({"lat": 29.5, "lon": 119.5})] == [WEST, EAST, WEST]
-    grown = {"type": "Polygon", "coordinates": [[[119.0, 29.0], [120.0, 29.0], [120.0, 30.0], [119.0, 30.0], [119.0, 29.0]]]}
-    dispatch.transactions(lambda unit: unit.places_writer.put_grids([node(WEST, 2, grown), node(EAST, 2, retired=True)]))
+    grown = {
+        "type": "Polygon",
+        "coordinates": [[[119.0, 29.0], [120.0, 29.0], [120.0, 30.0], [119.0, 30.0], [119.0, 29.0]]],
+    }
+    dispatch.transactions(
+        lambda unit: unit.places_writer.put_grids([node(WEST, 2, grown), node(EAST, 2, retired=True)])
+    )
     assert grid_of(IN_EAST) == WEST
 
 

@@ -35,7 +35,15 @@ def midnight(long_ago):
 @pytest.fixture
 def calls_file(tmp_path, midnight):
     """The calls as a file of the open data set's shape."""
-    columns = ["Call Number", "Unit ID", "Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm", "On Scene DtTm"]
+    columns = [
+        "Call Number",
+        "Unit ID",
+        "Received DtTm",
+        "Entry DtTm",
+        "Dispatch DtTm",
+        "Response DtTm",
+        "On Scene DtTm",
+    ]
     path = tmp_path / "calls.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -115,7 +123,9 @@ def test_every_grouping_adds_up_to_the_whole(calls, report, midnight):
         groups = report(by)
         assert sum(group["incidents"] for group in groups.values()) == len(CALLS), by
         assert sum(group["push"]["count"] for group in groups.values()) == len(CALLS), by
-    local = {(midnight + timedelta(seconds=call[0])).astimezone(ZoneInfo("Asia/Shanghai")).strftime("%H") for call in CALLS}
+    local = {
+        (midnight + timedelta(seconds=call[0])).astimezone(ZoneInfo("Asia/Shanghai")).strftime("%H") for call in CALLS
+    }
     assert set(report("hour")) == local
     assert list(report("town")) == [TOWN]
     assert report("town")[TOWN]["label_zh"] == "演示"
@@ -160,7 +170,9 @@ def ten_seconds(policy):
 
 
 def test_within_is_judged_by_each_incidents_own_policy_version(ten_seconds, calls, do, report, midnight):
-    slow = do("incident.create", data={**told("own"), "category": "other", "source": "grid_worker"}, occurred_at=midnight)
+    slow = do(
+        "incident.create", data={**told("own"), "category": "other", "source": "grid_worker"}, occurred_at=midnight
+    )
     do("incident.push", incident=slow["incident_id"], occurred_at=midnight + timedelta(seconds=11))
     groups = report("category")
     assert (groups["other"]["push"]["within"], groups["other"]["push"]["target_seconds"]) == (0, 10.0)
@@ -190,4 +202,6 @@ def test_breaches_and_incidents_page_through_everything_once(calls, dispatch, ro
     assert len(keys) == len(set(keys)) == rows("SELECT count(*) FROM breach")[0][0] > 4
     assert [each["due_at"] for each in breaches] == sorted((each["due_at"] for each in breaches), reverse=True)
     incidents = walk(queries.list_incidents, "incidents", 3)
-    assert [each["reference"]["number"] for each in incidents] == [str(number) for number in reversed(range(len(CALLS)))]
+    assert [each["reference"]["number"] for each in incidents] == [
+        str(number) for number in reversed(range(len(CALLS)))
+    ]

@@ -51,7 +51,8 @@ CREATE TABLE incident (
 CREATE INDEX incident_by_place ON incident (received_at, lat, lon) WHERE state <> 'merged';
 CREATE INDEX incident_by_primary ON incident (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX incident_by_received ON incident (received_at, incident_id);
-CREATE INDEX incident_open_by_jurisdiction ON incident (jurisdiction text_pattern_ops) WHERE state NOT IN ('closed', 'archived', 'cancelled', 'merged');
+CREATE INDEX incident_open_by_jurisdiction ON incident (jurisdiction text_pattern_ops)
+    WHERE state NOT IN ('closed', 'archived', 'cancelled', 'merged');
 CREATE TABLE assignment (
     assignment_id UUID NOT NULL,
     incident_id UUID NOT NULL,
@@ -70,7 +71,8 @@ CREATE TABLE assignment (
     CONSTRAINT assignment_incident_seq_key UNIQUE (incident_id, seq),
     FOREIGN KEY(incident_id) REFERENCES incident (incident_id)
 );
-CREATE INDEX assignment_open_by_team ON assignment (team_id) WHERE state IN ('assigned', 'accepted', 'en_route', 'on_scene');
+CREATE INDEX assignment_open_by_team ON assignment (team_id)
+    WHERE state IN ('assigned', 'accepted', 'en_route', 'on_scene');
 CREATE TABLE timeline (
     incident_id UUID NOT NULL,
     seq INTEGER NOT NULL,
