@@ -5,11 +5,13 @@ import os
 import signal
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import psycopg2
 import pytest
 
+from cli.stack.broker_users import ensure_users
 from cli.stack.instance import Instance
 from cli.stack.plan import read_plan
 from tests.integration.stack.conftest import Wangge
@@ -113,6 +115,17 @@ def test_a_second_instance_runs_beside_the_first_and_its_down_leaves_the_first_a
 
     assert wangge.status(other)["up"] is False
     assert wangge.status(stack)["exit_code"] == 0
+
+
+def test_a_service_added_since_the_broker_started_gets_its_user(stack: str) -> None:
+    plan = read_plan(Instance.named(stack))
+    assert plan is not None
+    assert plan.broker is not None
+    assert ensure_users(plan.broker) is False
+    grown = replace(plan.broker, users={**plan.broker.users, "newcomer": "its password"})
+    assert not grown.answers("newcomer")
+    assert ensure_users(grown) is True
+    assert grown.answers("newcomer")
 
 
 def test_logs_shows_the_end_of_a_parts_log(wangge: Wangge, stack: str) -> None:

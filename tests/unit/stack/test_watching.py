@@ -13,7 +13,6 @@ from cli.stack.process import Identity
 from cli.stack.state import PartState
 from cli.stack.watched import LONGEST_BACK_OFF, Watched, describe
 
-
 NOWHERE = Path(os.devnull)
 
 
