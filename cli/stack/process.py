@@ -18,6 +18,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.02
+LARGEST_LOG = 50_000_000  # bytes; a longer one becomes NAME.log.1 at the next start
 
 # Children of this process that were not reaped yet; kept so that each is waited for exactly once.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -88,6 +89,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, without standard input, its output appended to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.is_file() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
     parent = os.getpid()
     account: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     with log.open("ab") as out:
