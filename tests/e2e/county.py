@@ -13,6 +13,10 @@ from typing import Any
 import httpx
 import psycopg2
 
+from cli.api import connect
+from cli.stack.instance import Instance
+from cli.stack.plan import read_plan
+
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -25,11 +29,18 @@ class County:
 
     def wangge(self, *arguments: str, instance: bool = True, check: bool = True, within: float = 180) -> str:
         """Standard output of one `wangge` command; its exit code must be 0 unless `check` is False."""
-        done = subprocess.run(  # noqa: S603 our own command
-            self.command(*arguments, instance=instance), cwd=CHECKOUT, capture_output=True, text=True, timeout=within, check=False
+        done = subprocess.run(
+            self.command(*arguments, instance=instance),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=within,
+            check=False,
         )
         if check and done.returncode:
-            raise AssertionError(f"wangge {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"wangge {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done.stdout
 
     def command(self, *arguments: str, instance: bool = True) -> list[str]:
@@ -40,13 +51,13 @@ class County:
     def client(self) -> httpx.Client:
         """A client of the gateway, with the development token."""
         if self._client is None:
-            from cli.api import connect
-
             self._client = connect(self.instance)
         return self._client
 
     def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
-        return self.client.post(path, json={} if body is None else body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return self.client.post(
+            path, json={} if body is None else body, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     def get(self, path: str, **parameters: str) -> Any:
         """The JSON of a GET that must succeed."""
@@ -71,9 +82,9 @@ class County:
 
     def query(self, service: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of one read of a service's database: the outside look of a checker, not of a service."""
-        from cli.stack.instance import database_url
-
-        connection = psycopg2.connect(database_url(self.instance, service))
+        plan = read_plan(Instance.named(self.instance))
+        assert plan is not None, "the stack was never up"
+        connection = psycopg2.connect(plan.database_url(service))
         try:
             with connection.cursor() as cursor:
                 cursor.execute(sql, parameters)
@@ -89,6 +100,14 @@ class County:
     @staticmethod
     def day(path: Path, *, seed: int, load: float = 1) -> Path:
         """A generated day of calls, written to `path`."""
-        command = [sys.executable, "-m", "cli.main", "county", "day", "--seed", str(seed), "--load", str(load), "--out", str(path)]
-        subprocess.run([*command, "--date", "2026-03-01"], cwd=CHECKOUT, check=True, capture_output=True)  # noqa: S603
+        options = {"--seed": str(seed), "--load": str(load), "--date": "2026-03-01", "--out": str(path)}
+        command = [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "county",
+            "day",
+            *(word for pair in options.items() for word in pair),
+        ]
+        subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
         return path

@@ -75,7 +75,9 @@ def five_megabytes(county: County) -> httpx.Response:
 
 
 def wrong_utf8(county: County) -> httpx.Response:
-    return county.client.post("/v1/incidents", content=b'{"summary": "\xff\xfe"}', headers={"content-type": "application/json"})
+    return county.client.post(
+        "/v1/incidents", content=b'{"summary": "\xff\xfe"}', headers={"content-type": "application/json"}
+    )
 
 
 def broken_json(county: County) -> httpx.Response:
@@ -83,7 +85,9 @@ def broken_json(county: County) -> httpx.Response:
 
 
 def wrong_content_type(county: County) -> httpx.Response:
-    return county.client.post("/v1/incidents", content=b"a=b", headers={"content-type": "application/x-www-form-urlencoded"})
+    return county.client.post(
+        "/v1/incidents", content=b"a=b", headers={"content-type": "application/x-www-form-urlencoded"}
+    )
 
 
 def missing_token(county: County) -> httpx.Response:
@@ -108,11 +112,11 @@ CASES: list[tuple[Callable[[County], httpx.Response], int, str, str | None]] = [
     (unknown_grid, 422, "unknown_grid", "location.grid_code"),
     (unknown_field, 422, "unknown_field", "colour"),
     (missing_field, 422, "missing_field", "category"),
-    (unknown_category, 422, "invalid_choice", "category"),
+    (unknown_category, 422, "invalid_input", "category"),
     (impossible_transition, 409, "impossible_transition", None),
     (stamp_before_previous, 422, "stamp_before_previous", "occurred_at"),
     (stamp_in_future, 422, "stamp_in_future", "occurred_at"),
-    (stamp_without_offset, 422, "invalid_datetime", "occurred_at"),
+    (stamp_without_offset, 422, "invalid_input", "occurred_at"),
     (unknown_incident, 404, "unknown_incident", None),
     (unknown_team, 404, "unknown_team", None),
     (five_megabytes, 413, "payload_too_large", None),

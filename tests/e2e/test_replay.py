@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cli.replay.plan import file_id
 from tests.e2e.county import CHECKOUT, County
 from tests.support.eventually import eventually
 from tests.support.oracle import figures
@@ -49,7 +50,7 @@ def test_replay_of_the_real_calls_equals_their_own_oracle_in_time(county: County
         taken = time.monotonic() - begun
         oracle = path.with_name("oracle.py")
         if oracle.exists():
-            done = subprocess.run([sys.executable, oracle, path], capture_output=True, check=True)  # noqa: S603
+            done = subprocess.run([sys.executable, oracle, path], capture_output=True, check=True)
             assert reported == json.loads(done.stdout)
         assert reported == figures(path)
         assert taken < REAL_SECONDS * float(os.environ.get("WANGGE_SLOWNESS", "1"))
@@ -58,8 +59,8 @@ def test_replay_of_the_real_calls_equals_their_own_oracle_in_time(county: County
 def test_every_incident_of_a_file_ends_closed_or_it_is_said_why_not(county: County, day: Path) -> None:
     for path in files(day):
         command = county.command("replay", str(path), "--speed", "max", "--json")
-        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)  # noqa: S603
-        excused = {line.split()[4].rstrip(":") for line in done.stderr.splitlines() if "left open" in line}
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        excused = {line.split()[3].rstrip(":") for line in done.stderr.splitlines() if "left open" in line}
         still_open = {
             number
             for (number,) in county.query(
@@ -91,8 +92,8 @@ def test_a_part_killed_in_the_middle_of_a_replay_changes_nothing_in_the_report(
 ) -> None:
     path = County.day(tmp_path / f"{part}.csv", seed=len(part), load=4)
     command = county.command("replay", str(path), "--speed", "max", "--json")
-    running = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
-    eventually(lambda: footprint(county, path)[0] > 100, within=60)  # noqa: PLR2004 well under way
+    running = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    eventually(lambda: footprint(county, path)[0] > 100, within=60)
     county.kill(part)
     output, errors = running.communicate(timeout=180)
     assert running.returncode == 0, errors
@@ -105,8 +106,8 @@ def assert_nothing_lost_or_double(county: County, path: Path) -> None:
     eventually(lambda: outbox_depth(county) == 0, within=30)
     broken = county.query(
         "dispatch",
-        """SELECT i.reference_number FROM incident i JOIN timeline t ON t.incident_id = i.id
-           WHERE i.reference_system = %s GROUP BY i.id
+        """SELECT i.reference_number FROM incident i JOIN timeline t ON t.incident_id = i.incident_id
+           WHERE i.reference_system = %s GROUP BY i.incident_id
            HAVING count(*) <> i.version OR max(t.seq) <> i.version OR count(DISTINCT t.seq) <> i.version""",
         system_of(path),
     )
@@ -116,8 +117,6 @@ def assert_nothing_lost_or_double(county: County, path: Path) -> None:
 
 
 def system_of(path: Path) -> str:
-    from cli.replay.plan import file_id
-
     return f"calls-{file_id(path)}"
 
 
@@ -126,8 +125,10 @@ def footprint(county: County, path: Path) -> tuple[int, int, int]:
     return tuple(  # type: ignore[return-value]
         county.query(
             "dispatch",
-            """SELECT count(DISTINCT i.id), count(DISTINCT a.id), coalesce(sum(DISTINCT i.version), 0)
-               FROM incident i LEFT JOIN assignment a ON a.incident_id = i.id WHERE i.reference_system = %s""",
+            """SELECT count(DISTINCT i.incident_id), count(DISTINCT a.assignment_id),
+                      count(DISTINCT (t.incident_id, t.seq))
+               FROM incident i LEFT JOIN assignment a USING (incident_id) JOIN timeline t USING (incident_id)
+               WHERE i.reference_system = %s""",
             system_of(path),
         )[0]
     )
