@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from chassis import logs, tracing
 from chassis.settings import load_or_exit
 from chassis.sidecar import run_sidecar
@@ -10,6 +12,9 @@ from services.dispatch.settings import Settings
 
 
 def main() -> None:
+    # A full collection in the middle of a batch would make its deadlines late.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     settings = load_or_exit(Settings)
     logs.configure("dispatch-sidecar", settings.log_level, settings.instance)
     tracing.configure("dispatch-sidecar")
