@@ -1,4 +1,4 @@
-"""`wangge county`: make a county, import one, make a day of calls."""
+"""`wangge county`: make a county, import one, tell it again, make a day of calls."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ Codes extend their parent's: 6, 9, 12, 15, 17 digits. Holders and members are op
 references such as staff-000123, never names.
 """
 
+_instance = click.option("--instance", default="default", show_default=True, metavar="NAME", help="Which local stack.")
+
 
 @click.group(cls=LazyGroup, commands_at=COMMANDS)
 def county() -> None:
@@ -41,7 +43,7 @@ def county() -> None:
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--partial", is_flag=True, help="Import the sound records of the tree even when others are refused.")
-@click.option("--instance", default="default", show_default=True, metavar="NAME", help="Which local stack.")
+@_instance
 def import_(folder: Path, instance: str, *, partial: bool) -> None:
     """导入网格、中心、岗位与队伍 / import grids.geojson, centres.csv, posts.csv and teams.csv of a folder.
 
@@ -60,3 +62,18 @@ def import_(folder: Path, instance: str, *, partial: bool) -> None:
         click.echo(str(error), err=True)
         sys.exit(2)
     sys.exit(1 if refused else 0)
+
+
+@county.command(
+    epilog="Example:\n\n  wangge county announce     after a new service, or a rebuilt one, joined the stack"
+)
+@_instance
+def announce(instance: str) -> None:
+    """重新通告现行的网格、中心与岗位 / tell every grid, centre and post again, as they stand now.
+
+    For a consumer that was declared after the import: it catches up. The others ignore what is not newer, so telling
+    twice changes nothing.
+    """
+    from cli.stack.admin import run_admin
+
+    sys.exit(run_admin(instance, "registry", "announce"))

@@ -23,14 +23,17 @@ from services.registry.adapters.locator import TreeLocator
 from services.registry.adapters.reader import SqlReader
 from services.registry.adapters.survey import ShapelySurveyor
 from services.registry.adapters.tables import chassis
+from services.registry.application import announce as announcing
 from services.registry.application import queries
+from services.registry.application.announce import Progress
 from services.registry.application.county_import import import_county
 from services.registry.application.report import ImportReport
 from services.registry.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-# An import of a large county thinks for seconds between two statements, and stores a hundred thousand rows in one.
-_IMPORT_TIMEOUTS = {
+# An import of a large county thinks for seconds between two statements, and stores a hundred thousand rows in one;
+# another command waits that long for its lock.
+_COMMAND_TIMEOUTS = {
     "statement_timeout_ms": 120_000,
     "idle_in_transaction_timeout_ms": 300_000,
     "lock_timeout_ms": 60_000,
@@ -94,9 +97,18 @@ def import_files(
     database_url: str, files: Mapping[str, bytes], *, partial_: bool, valid_from: datetime | None = None
 ) -> ImportReport:
     """Take the files of a county into the books of this database."""
-    engine = create_engine(database_url, name="registry-import", pool_size=1, **_IMPORT_TIMEOUTS)
+    engine = create_engine(database_url, name="registry-import", pool_size=1, **_COMMAND_TIMEOUTS)
     try:
         return import_county(with_books(engine), ShapelySurveyor(), files, partial=partial_, valid_from=valid_from)
+    finally:
+        engine.dispose()
+
+
+def announce(database_url: str, progress: Progress) -> int:
+    """Tell the books of this database once more; how many events."""
+    engine = create_engine(database_url, name="registry-announce", pool_size=1, **_COMMAND_TIMEOUTS)
+    try:
+        return announcing.announce(with_books(engine), progress)
     finally:
         engine.dispose()
 

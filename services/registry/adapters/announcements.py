@@ -22,6 +22,11 @@ def announcements(thing: Versioned[Any], recorded_at: datetime) -> list[Outgoing
     return [_announcement(thing, version, recorded_at) for version in thing.written if version.valid_to is None]
 
 
+def announcement_of_current(thing: Versioned[Any], recorded_at: datetime) -> list[Outgoing]:
+    """The event of a thing's newest version under a new id, so that no inbox takes it for one it had."""
+    return [] if thing.current is None else [_announcement(thing, thing.current, recorded_at)]
+
+
 def _announcement(thing: Versioned[Any], version: Version[Any], recorded_at: datetime) -> Outgoing:
     aggregate, jurisdiction, data = _told(thing, version)
     type_ = registry_event(aggregate)

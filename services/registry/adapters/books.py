@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from chassis import outbox
 from chassis.database import database_now, in_transaction
 from services.registry.adapters import repositories
-from services.registry.adapters.announcements import announcements
+from services.registry.adapters.announcements import announcement_of_current, announcements
 from services.registry.adapters.tables import chassis, tree_state
 from services.registry.application.ports import Books, WithBooks
 from services.registry.domain.versions import Versioned
@@ -37,14 +37,19 @@ class TransactionBooks:
         return self._now
 
     def announce(self, changed: Iterable[Versioned[Any]]) -> int:
-        messages = [message for thing in changed for message in announcements(thing, self._now)]
-        outbox.put(self._connection, chassis.outbox, messages)
-        return len(messages)
+        return self._put([message for thing in changed for message in announcements(thing, self._now)])
+
+    def announce_current(self, things: Iterable[Versioned[Any]]) -> int:
+        return self._put([message for thing in things for message in announcement_of_current(thing, self._now)])
 
     def tree_changed(self) -> int:
         counted = insert(tree_state).values(id=1, version=1)
         counted = counted.on_conflict_do_update(index_elements=["id"], set_={"version": tree_state.c.version + 1})
         return int(self._connection.execute(counted.returning(tree_state.c.version)).scalar_one())
+
+    def _put(self, messages: list[outbox.Outgoing]) -> int:
+        outbox.put(self._connection, chassis.outbox, messages)
+        return len(messages)
 
 
 def with_books(engine: Engine) -> WithBooks:

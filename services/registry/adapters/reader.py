@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Engine, Select, Table, func, or_, select
 from services.registry.adapters import mapping
 from services.registry.adapters.tables import centre_version, grid_version, post_version
 
-_WITHOUT_GROUND = [column for column in grid_version.c if column.name not in ("boundary", "area_m2")]
+WITHOUT_GROUND = [column for column in grid_version.c if column.name not in ("boundary", "area_m2")]
 
 
 def holds(table: Table, at: datetime | None) -> ColumnElement[bool]:
@@ -33,7 +33,7 @@ class SqlReader:
 
     def grids(self, codes: Sequence[str], at: datetime | None) -> list[dict[str, Any]]:
         """Without boundaries: a chain is asked for with every call, its outlines hardly ever."""
-        wanted = select(*_WITHOUT_GROUND).where(grid_version.c.code.in_(codes), holds(grid_version, at))
+        wanted = select(*WITHOUT_GROUND).where(grid_version.c.code.in_(codes), holds(grid_version, at))
         return self._grids(wanted.order_by(func.length(grid_version.c.code)))
 
     def children(self, code: str, at: datetime | None) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ class SqlReader:
             func.length(grid_version.c.code) <= longest_code
         )
         return self._grids(
-            select(*_WITHOUT_GROUND).where(live, below).order_by(func.length(grid_version.c.code), "code")
+            select(*WITHOUT_GROUND).where(live, below).order_by(func.length(grid_version.c.code), "code")
         )
 
     def centres(self, prefix: str) -> list[dict[str, Any]]:

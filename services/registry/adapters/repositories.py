@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, DateTime, Table, Text, bindparam, column, func, insert, select, update
+from sqlalchemy import Column, DateTime, Select, Table, Text, bindparam, column, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 
@@ -36,11 +36,20 @@ class TableRepository(Generic[V]):
         self._kind = kind
         self._facts_of = facts_of
         self._columns_of = columns_of
+        self._newest = table.c.valid_to.is_(None)
 
     def all_current(self) -> dict[str, V]:
         """Every aggregate by its key, with its newest version only."""
-        rows = self._connection.execute(select(self._table).where(self._table.c.valid_to.is_(None))).mappings()
-        return {row[self._key.name]: self._kind(row[self._key.name], [self._version(row)]) for row in rows}
+        return self._load(select(self._table).where(self._newest))
+
+    def keys(self) -> list[str]:
+        """The keys alone, without reading any ground."""
+        return list(self._connection.execute(select(self._key).where(self._newest)).scalars())
+
+    def current(self, keys: Collection[str]) -> dict[str, V]:
+        """Those of these keys, with their newest version only."""
+        wanted = func.any(bindparam("keys", list(keys), type_=ARRAY(Text)))
+        return self._load(select(self._table).where(self._newest, self._key == wanted))
 
     def save(self, changed: Iterable[V]) -> None:
         """Close versions first: the index of newest versions has room for one of a key."""
@@ -55,6 +64,10 @@ class TableRepository(Generic[V]):
             self._close(closed)
         if made:
             self._connection.execute(insert(self._table), made)
+
+    def _load(self, query: Select[Any]) -> dict[str, V]:
+        rows = self._connection.execute(query).mappings()
+        return {row[self._key.name]: self._kind(row[self._key.name], [self._version(row)]) for row in rows}
 
     def _close(self, closed: list[tuple[str, Version[Any]]]) -> None:
         keys = bindparam("keys", [key for key, _ in closed], type_=ARRAY(Text))

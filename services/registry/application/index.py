@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.registry.application import county_import, queries
+from services.registry.application import announce, county_import, queries
 
 QUERIES: dict[str, Callable[..., dict[str, Any]]] = {
     "get_grid": queries.get_grid,
@@ -17,4 +17,4 @@ QUERIES: dict[str, Callable[..., dict[str, Any]]] = {
     "tree": queries.tree,
 }
 
-COMMANDS = {"import_county": county_import.import_county}
+COMMANDS = {"import_county": county_import.import_county, "announce": announce.announce}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +21,14 @@ class Repository(Protocol[V]):
 
     def all_current(self) -> dict[str, V]:
         """Every one by its key, the retired included."""
+        ...
+
+    def keys(self) -> list[str]:
+        """The keys of all of them, in no order."""
+        ...
+
+    def current(self, keys: Collection[str]) -> dict[str, V]:
+        """Those of these keys that there are."""
         ...
 
     def save(self, changed: Iterable[V]) -> None:
@@ -44,6 +52,10 @@ class Books(Protocol):
 
     def announce(self, changed: Iterable[Versioned[Any]]) -> int:
         """Put a change event of each new version into the outbox; how many."""
+        ...
+
+    def announce_current(self, things: Iterable[Versioned[Any]]) -> int:
+        """Put an event of each thing's newest version into the outbox, changed or not; how many."""
         ...
 
     def tree_changed(self) -> int:
@@ -96,4 +108,13 @@ class Reader(Protocol):
 class Locator(Protocol):
     """Finds the micro-grid of a point; of several that meet in it, the one with the lowest code."""
 
-    def locate(self, lat: float, lon: float, at: datetime | None) -> str | None: ...
+    def chain(self, lat: float, lon: float) -> list[dict[str, Any]]:
+        """County to micro-grid as records without boundaries, as the tree stood within the last second.
+
+        Empty outside the county.
+        """
+        ...
+
+    def locate_then(self, lat: float, lon: float, at: datetime) -> str | None:
+        """Code of the micro-grid as the tree stood ``at``; None outside the county."""
+        ...

@@ -35,15 +35,23 @@ def history(reader: Reader, code: str) -> dict[str, Any]:
 
 
 def locate(reader: Reader, locator: Locator, lat: float, lon: float, at: datetime | None = None) -> dict[str, Any]:
-    """County to micro-grid of a point, without boundaries. Raises position_range, outside_county."""
+    """County to micro-grid of a point, without boundaries. Raises position_range, outside_county.
+
+    Without ``at`` it is answered from memory: an import counts at the latest one second after its commit.
+    """
     if not -90 <= lat <= 90:
         raise broken("position_range", "lat", "latitude is -90..90")
     if not -180 <= lon <= 180:
         raise broken("position_range", "lon", "longitude is -180..180")
-    code = locator.locate(lat, lon, at)
-    if code is None:
+    chain = locator.chain(lat, lon) if at is None else _chain_then(reader, locator, lat, lon, at)
+    if not chain:
         raise outside_county()
-    return {"chain": reader.grids(chain_of(code), at)}
+    return {"chain": chain}
+
+
+def _chain_then(reader: Reader, locator: Locator, lat: float, lon: float, at: datetime) -> list[dict[str, Any]]:
+    code = locator.locate_then(lat, lon, at)
+    return [] if code is None else reader.grids(chain_of(code), at)
 
 
 def list_centres(reader: Reader, prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The registry's commands: `python -m services.registry.entrypoints.admin migrate | import DIR`.
+"""The registry's commands: `python -m services.registry.entrypoints.admin migrate | import DIR | announce`.
 
 Exit status 0 done, 1 refused (the report says why), 2 wrong use, 78 bad settings.
 """
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.command == "migrate":
             bootstrap.migrate(settings.database_url)
             return 0
+        if asked.command == "announce":
+            return _announce(settings)
         return _import(settings, asked)
     except ServiceError as error:
         _say(f"{error.title}: {error}", to=sys.stderr)
@@ -50,6 +52,19 @@ def _import(settings: AdminSettings, asked: argparse.Namespace) -> int:
     else:
         _show(report)
     return 0 if report.applied else 1
+
+
+def _announce(settings: AdminSettings) -> int:
+    number = bootstrap.announce(settings.database_url, _progress)
+    _say(f"已重新通告 {number} 条现行数据 · announced as they stand now: {number} events")
+    return 0
+
+
+def _progress(told: int, total: int) -> None:
+    """One line that rewrites itself; a log file gets none of it, it has the result."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r通告 announcing {told}/{total}" + ("\n" if told >= total else ""))
+        sys.stderr.flush()
 
 
 def _show(report: ImportReport) -> None:
@@ -81,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--partial", action="store_true", help="take the sound records and leave the faulty out")
     load.add_argument("--json", action="store_true", help="print the whole report as JSON")
     load.add_argument("--valid-from", type=parse_time, help="when the facts began to hold (RFC 3339); default now")
+    commands.add_parser("announce", help="tell every node, centre and post again, for a consumer that came late")
     return parser
 
 
