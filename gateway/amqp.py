@@ -109,8 +109,9 @@ class Link:
         """Connect, set up, wait for the end. True when the link had come up."""
         connection, ended = await self._connect()
         setup = asyncio.ensure_future(self._setup(connection))
+        either: list[asyncio.Future[Any]] = [setup, ended]
         try:
-            await asyncio.wait({setup, ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not setup.done():
                 return False
             setup.result()
@@ -133,6 +134,10 @@ class Link:
         opened: asyncio.Future[AsyncioConnection] = loop.create_future()
         ended: asyncio.Future[BaseException] = loop.create_future()
 
+        def connected(connection: AsyncioConnection) -> None:
+            if not opened.done():
+                opened.set_result(connection)
+
         def failed(_connection: AsyncioConnection, reason: BaseException) -> None:
             if not opened.done():
                 opened.set_exception(reason)
@@ -142,9 +147,6 @@ class Link:
                 ended.set_result(reason)
 
         AsyncioConnection(
-            self._parameters,
-            on_open_callback=lambda found: opened.done() or opened.set_result(found),
-            on_open_error_callback=failed,
-            on_close_callback=closed,
+            self._parameters, on_open_callback=connected, on_open_error_callback=failed, on_close_callback=closed
         )
         return await opened, ended

@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.gateway.responder import Responder, accepting
 from tests.integration.gateway.running import GatewayProcess
+from tests.integration.gateway.stream import SMALL_RING, EventSource
 from tests.support.vhosts import VhostFactory
 
 
@@ -72,3 +73,32 @@ def new_gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayProcess]]:
     yield start
     for process in started:
         process.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def source(vhost: str) -> EventSource:
+    """The module's stream; its events' numbers are their offsets. A test begins at `source.written`."""
+    made = EventSource(vhost)
+    made.declare()
+    return made
+
+
+@pytest.fixture(scope="module")
+def running(vhost: str, source: EventSource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """A gateway whose ring holds so little that readers live between ring and broker."""
+    with GatewayProcess(vhost, tmp_path_factory.mktemp("stream") / "gateway.log", **SMALL_RING) as process:
+        yield process
+
+
+@pytest.fixture
+def own(new_vhost: VhostFactory) -> EventSource:
+    """A stream of the test's own, empty."""
+    made = EventSource(new_vhost())
+    made.declare()
+    return made
+
+
+@pytest.fixture
+def http(running: GatewayProcess) -> Iterator[httpx.Client]:
+    with running.client(timeout=20) as client:
+        yield client

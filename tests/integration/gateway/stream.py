@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ import pika
 from chassis.topology import STREAM
 
 KINDS = ("wangge.dispatch.incident.received.v1", "wangge.dispatch.team.moved.v1", "wangge.registry.grid.changed.v1")
+SMALL_RING = {"WANGGE_STREAM_RING_EVENTS": "300"}
+"""A gateway whose ring holds so little that readers live between ring and broker."""
 PLACES = ("330784001", "330784002", "330700001")
 
 
@@ -135,3 +138,16 @@ def parse(lines: Iterator[str]) -> Iterator[Message]:
             fields = {}
         else:
             fields = {}
+
+
+def first(messages: Iterator[Message], wanted: Callable[[Message], Any]) -> Message:
+    """The first message that is wanted, of at most 20,000."""
+    for message in itertools.islice(messages, 20_000):
+        if wanted(message):
+            return message
+    raise AssertionError("the message did not come")
+
+
+def is_heartbeat(message: Message) -> bool:
+    """True for the beat of each second."""
+    return message.kind == "heartbeat"

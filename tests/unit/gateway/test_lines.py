@@ -23,9 +23,7 @@ def split(body: bytes, cuts: list[int], limit: int = 1000) -> list[Line]:
     st.lists(st.integers(min_value=0), max_size=8),
     st.sampled_from([b"", b"\n", b"\n\n"]),
 )
-def test_lines_are_the_same_however_the_body_is_cut(
-    entries: list[dict[str, int]], cuts: list[int], end: bytes
-) -> None:
+def test_lines_are_the_same_however_the_body_is_cut(entries: list[dict[str, int]], cuts: list[int], end: bytes) -> None:
     body = b"\n".join(json.dumps(entry).encode() for entry in entries) + end
     found = split(body, cuts)
     assert [line.command for line in found] == entries
