@@ -78,7 +78,8 @@ def test_breaches_a_second_and_their_lateness(
         sidecar.dispose()
     (late,) = rows(
         "SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99, 1])"
-        " WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - due_at)) AS seconds, extract(epoch FROM max(recorded_at) - min(due_at)) AS span FROM breach"
+        "  WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - due_at)) AS seconds,"
+        "  extract(epoch FROM max(recorded_at) - min(due_at)) AS span FROM breach"
     )
     p50, p90, p99, worst = (1000 * share for share in late.seconds)
     print(
