@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from gateway.standards.openapi import TAGS, document
 
 HERE = Path(__file__).parent
 _METHODS = ("get", "post", "put", "patch", "delete")
+
+SHOWN_VALUES = 12
+"""A longer list of values is folded, so that it does not push the page apart."""
 
 
 def page() -> str:
@@ -127,12 +130,19 @@ def _kind(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"[{_kind(schema.get('items', {}))}]"
     if "enum" in schema:
-        return " | ".join(f"<code>{_text(json.dumps(one, ensure_ascii=False))}</code>" for one in schema["enum"])
+        return _values(schema["enum"])
     if "properties" in schema:
         return "{" + ", ".join(f"{_text(key)}?: {_kind(value)}" for key, value in schema["properties"].items()) + "}"
     kind = schema.get("type", "any")
     kinds = " | ".join(kind) if isinstance(kind, list) else str(kind)
     return _text(f"{kinds} ({schema['format']})" if "format" in schema else kinds)
+
+
+def _values(values: Sequence[Any]) -> str:
+    listed = " | ".join(f"<code>{_text(json.dumps(one, ensure_ascii=False))}</code>" for one in values)
+    if len(values) <= SHOWN_VALUES:
+        return listed
+    return f"<details><summary>{len(values)} 个取值 · values</summary>{listed}</details>"
 
 
 def _prose(text: str) -> str:
