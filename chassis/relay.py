@@ -72,9 +72,8 @@ class Relay:
         self._owner = owner
         self._port = port
         self._claim = claim_statement(table, window)
-        self._lock = sql_select(
-            func.pg_try_advisory_xact_lock(func.hashtextextended(f"wangge.relay.{owner}", 0))
-        )
+        self._lock = sql_select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"wangge.relay.{owner}", 0)))
+        self.on_nudge: Callable[[bytes], None] = _outbox_only
         self._measured = 0.0
         self.connected = False
         # Longer than any one step may take: connecting, a statement, the confirms.
@@ -136,7 +135,7 @@ class Relay:
             moved = self.relay_once(link)
             self.measure()
             if not moved:
-                _wait_for_nudge(nudges, stop)
+                _wait_for_nudge(nudges, stop, self.on_nudge)
                 link.step(0)
 
     def _settle(self, connection: Connection, outcome: _Round) -> None:
@@ -144,9 +143,9 @@ class Relay:
         if outcome.confirmed:
             connection.execute(delete(table).where(table.c.id == func.any(outcome.confirmed)))
         if outcome.failed:
-            connection.execute(put_back_statement(table), [
-                {"row": row, "error": error} for row, error in outcome.failed.items()
-            ])
+            connection.execute(
+                put_back_statement(table), [{"row": row, "error": error} for row, error in outcome.failed.items()]
+            )
 
     def _report(self, rows: Sequence[Any], outcome: _Round, seconds: float) -> None:
         confirmed = set(outcome.confirmed)
@@ -160,8 +159,12 @@ class Relay:
             error = outcome.failed[row.id]
             metrics.RELAY_FAILED.labels(error.split()[0]).inc()
             _log.error(
-                "message kept in the outbox", message_id=row.message_id, exchange=row.exchange,
-                routing_key=row.routing_key, attempts=row.attempts + 1, error=error,
+                "message kept in the outbox",
+                message_id=row.message_id,
+                exchange=row.exchange,
+                routing_key=row.routing_key,
+                attempts=row.attempts + 1,
+                error=error,
             )
 
     def _set_connected(self, *, connected: bool) -> None:
@@ -239,7 +242,7 @@ class _NudgeSocket:
             self._socket.close()
 
 
-def _wait_for_nudge(nudges: socket.socket | None, stop: Stop) -> None:
+def _wait_for_nudge(nudges: socket.socket | None, stop: Stop, on_nudge: Callable[[bytes], None]) -> None:
     if nudges is None:
         stop.wait(POLL_SECONDS)
         return
@@ -247,9 +250,13 @@ def _wait_for_nudge(nudges: socket.socket | None, stop: Stop) -> None:
     receive: Callable[[int], bytes] = nudges.recv
     while readable:
         try:
-            receive(16)
+            on_nudge(receive(16))
         except BlockingIOError:
             return
+
+
+def _outbox_only(_payload: bytes) -> None:
+    """Every nudge makes the relay look; nobody else listens unless the sidecar says so."""
 
 
 def _brief(error: BaseException) -> str:

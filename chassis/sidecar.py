@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from sqlalchemy import Engine
 
 from chassis import database
 from chassis.cleaner import Cleaner
+from chassis.deadline_table import SIDECAR_NUDGE
 from chassis.health import Check, HealthServer, database_check
 from chassis.logs import get_logger
 from chassis.relay import Relay
@@ -33,10 +35,11 @@ class SidecarSettings(Protocol):
     def health_port(self) -> int: ...
 
 
-class Runs(Protocol):
-    """Something with a loop of its own: works until the event is set, then finishes what it began."""
+class Rescans(Protocol):
+    """A deadline clock: works until the event is set, and looks at its table at once when told to."""
 
     def run(self, stop: threading.Event) -> None: ...
+    def rescan(self) -> None: ...
 
 
 def run_sidecar(
@@ -44,7 +47,7 @@ def run_sidecar(
     *,
     engine: Engine,
     relay: Relay,
-    deadline_clock: Runs | None = None,
+    deadline_clock: Rescans | None = None,
     cleaners: Sequence[Cleaner] = (),
 ) -> None:
     """Run until SIGTERM or SIGINT, then drain and return; exits 1 as soon as one of the threads has died."""
@@ -63,6 +66,7 @@ def run_sidecar(
         if wait_for("database", lambda: database_check(engine).ok, stop.is_set, stop.wait):
             crew.start("relay", relay.run)
             if deadline_clock is not None:
+                relay.on_nudge = partial(_pass_on, deadline_clock)
                 crew.start("deadline clock", deadline_clock.run)
             for cleaner in cleaners:
                 crew.start(f"cleaner of {cleaner.table.name}", cleaner.run)
@@ -77,6 +81,12 @@ def run_sidecar(
     if crew.failed:
         sys.exit(1)
     _log.info("sidecar stopped")
+
+
+def _pass_on(clock: Rescans, payload: bytes) -> None:
+    # The service armed a deadline that is due before the clock's next scan would see it.
+    if payload == SIDECAR_NUDGE:
+        clock.rescan()
 
 
 class _Crew:

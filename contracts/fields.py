@@ -213,4 +213,5 @@ class Message(Schema):
 
 def format_moment(moment: datetime) -> str:
     """`moment` (aware) as RFC 3339 in UTC with six decimals, so that nothing is lost and text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # isoformat costs a sixth of strftime, and this runs twice for each event.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
