@@ -34,7 +34,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def broker_node() -> Iterator[BrokerNode | None]:
-    """The private RabbitMQ node of this session; None when AMQP_URL names another one."""
+    """The private RabbitMQ node of this session; None when AMQP_URL names another."""
     if os.environ.get("AMQP_URL"):
         yield None
         return
@@ -59,7 +59,7 @@ def broker_control(broker_node: BrokerNode | None) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def new_database(postgres_url: str) -> Iterator[DatabaseFactory]:
-    """Factory: `new_database("dispatch", role="dispatch", extensions=["postgis"])` gives the URL of a fresh database."""
+    """Factory: `new_database("dispatch", role="dispatch", extensions=["postgis"])` gives a fresh database's URL."""
     factory = DatabaseFactory(postgres_url)
     yield factory
     if os.environ.get("DATABASE_URL"):  # a private cluster goes away as a whole
