@@ -20,6 +20,7 @@ COMMANDS = {
     "county": "cli.county.command:county",
     "dead-letters": "cli.dead_letters:dead_letters",
     "audit": "cli.audit:audit",
+    "policy": "cli.policy:policy",
 }
 
 EPILOG = """Examples:

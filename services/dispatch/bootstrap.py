@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from chassis import topology
 from chassis.cleaner import Cleaner, chassis_cleaners
-from chassis.database import create_engine
+from chassis.database import create_engine, in_transaction
 from chassis.deadlines import Deadline, DeadlineClock
 from chassis.nameko.problems import problem_of
 from chassis.relay import Relay
@@ -23,11 +23,12 @@ from services.dispatch.adapters.audit import AuditReport, verify_timelines
 from services.dispatch.adapters.looking import Look, Looks
 from services.dispatch.adapters.message_store import MessageStore, Reply
 from services.dispatch.adapters.places import PlacesCache
-from services.dispatch.adapters.policies import PolicyCache
+from services.dispatch.adapters.policies import PolicyCache, PolicyRows
 from services.dispatch.adapters.unit_of_work import Shared, Transactions, Unit
 from services.dispatch.application import execute as executing
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.index import EVENTS
+from services.dispatch.application.policies import put_policy
 from services.dispatch.application.ports import Actor, Answer, Fired
 from services.dispatch.settings import Settings
 
@@ -82,6 +83,16 @@ def shared_by(settings: Settings) -> Shared:
         policies=PolicyCache(),
         vault=Vault.from_text(settings.master_key, mode=settings.mode),
     )
+
+
+def put_policies(engine: Engine, policies: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, bool]]:
+    """Policy id to the version that now holds its rules, and whether that is new; all or none. Raises Invalid."""
+
+    def work(connection: Connection) -> dict[str, tuple[int, bool]]:
+        rows = PolicyRows(connection)
+        return {policy_id: put_policy(rows, policy_id, rules) for policy_id, rules in policies.items()}
+
+    return in_transaction(engine, work)
 
 
 def service_engine(settings: Settings) -> Engine:

@@ -1,6 +1,6 @@
-"""Dispatch's commands: `python -m services.dispatch.entrypoints.admin migrate | audit-verify [--incident ID] [--json]`.
+"""Dispatch's commands: `python -m services.dispatch.entrypoints.admin migrate | audit-verify | policy-put`.
 
-Exit status 0 done or the record holds, 1 a timeline does not hold, 2 wrong use, 78 bad settings.
+Exit status 0 done or the record holds, 1 a timeline does not hold or a policy is refused, 2 wrong use, 78 bad settings.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
+
+from sqlalchemy import Engine
 
 from chassis import logs
 from chassis.database import create_engine
 from chassis.settings import load_or_exit
 from services.dispatch import bootstrap
+from services.dispatch.domain.errors import Refusal
 from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import AdminSettings
 
@@ -38,13 +42,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.command == "migrate":
         upgrade(settings.database_url)
         return 0
-    engine = create_engine(settings.database_url, name="dispatch-audit", pool_size=1)
+    engine = create_engine(settings.database_url, name="dispatch-admin", pool_size=1)
     try:
+        if asked.command == "policy-put":
+            return _put_policies(engine, asked.file)
         report = bootstrap.verify_timelines(engine, asked.incident)
     finally:
         engine.dispose()
     _show(report, as_json=asked.json)
     return 0 if report.holds else 1
+
+
+def _put_policies(engine: Engine, file: Path) -> int:
+    try:
+        policies = json.loads(file.read_text(encoding="utf-8"))
+        done = bootstrap.put_policies(engine, policies)
+    except (OSError, ValueError, AttributeError, Refusal) as error:
+        _say(f"{file}: 未生效 · refused: {error}")
+        return 1
+    for policy_id, (version, is_new) in done.items():
+        _say(f"{policy_id} v{version}: " + ("3 秒后生效 · in force in 3 seconds" if is_new else "未变 · unchanged"))
+    return 0
 
 
 def _show(report: bootstrap.AuditReport, *, as_json: bool) -> None:
@@ -69,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database to the newest schema")
     audit = commands.add_parser("audit-verify", help="verify the hash chain of every timeline, or of one")
     audit.add_argument("--incident", type=UUID, help="only this incident")
+    put = commands.add_parser("policy-put", help="add versions of SLA policies from a JSON file: {policy id: rules}")
+    put.add_argument("file", type=Path)
     audit.add_argument("--json", action="store_true", help="print the whole report as JSON")
     return parser
 
