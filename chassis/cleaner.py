@@ -47,8 +47,11 @@ class Cleaner:
         place: Any = column("ctid")
         limit = func.clock_timestamp() - self.kept
         old = (
-            select(place).select_from(self.table).where(self.table.c[self.aged_by] < select(limit).scalar_subquery())
-            .limit(_ROWS_AT_ONCE).with_for_update(skip_locked=True)
+            select(place)
+            .select_from(self.table)
+            .where(self.table.c[self.aged_by] < select(limit).scalar_subquery())
+            .limit(_ROWS_AT_ONCE)
+            .with_for_update(skip_locked=True)
         )
         with self.engine.begin() as connection:
             return connection.execute(delete(self.table).where(place.in_(old))).rowcount

@@ -49,11 +49,16 @@ class ChassisTables:
     deadline: sa.Table
 
 
+_MOMENT = sa.DateTime(timezone=True)
+
+
 def chassis_tables(metadata: sa.MetaData) -> ChassisTables:
     """Adds outbox, inbox, idempotency and deadline to a service's metadata, so that its migrations make them."""
-    now = func.clock_timestamp()
-    moment = sa.DateTime(timezone=True)
-    outbox = sa.Table(
+    return ChassisTables(_outbox(metadata), _inbox(metadata), _idempotency(metadata), _deadline(metadata))
+
+
+def _outbox(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
         "outbox",
         metadata,
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
@@ -66,38 +71,50 @@ def chassis_tables(metadata: sa.MetaData) -> ChassisTables:
         sa.Column("headers", JSONB, nullable=False, server_default=sa.text("'{}'")),
         sa.Column("mandatory", sa.Boolean, nullable=False, server_default=sa.true()),
         sa.Column("traceparent", sa.Text),
-        sa.Column("created_at", moment, nullable=False, server_default=now),
+        sa.Column("created_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
         sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
-        sa.Column("not_before", moment),
+        sa.Column("not_before", _MOMENT),
         sa.Column("last_error", sa.Text),
         # Few rows, ever: what holds back later messages of the same order key.
         sa.Index("ix_outbox_held_back", "order_key", "id", postgresql_where=sa.text("not_before IS NOT NULL")),
     )
-    inbox = sa.Table(
+
+
+def _inbox(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
         "inbox",
         metadata,
         sa.Column("handler", sa.Text, primary_key=True),
         sa.Column("message_id", sa.Uuid, primary_key=True),
-        sa.Column("received_at", moment, nullable=False, server_default=now, index=True),
+        sa.Column("received_at", _MOMENT, nullable=False, server_default=func.clock_timestamp(), index=True),
     )
-    idempotency = sa.Table(
+
+
+def _idempotency(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
         "idempotency",
         metadata,
         sa.Column("client", sa.Text, primary_key=True),
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary, nullable=False),
         sa.Column("answer", sa.LargeBinary, nullable=False),
-        sa.Column("recorded_at", moment, nullable=False, server_default=now),
+        sa.Column("recorded_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
     )
-    deadline = sa.Table(
+
+
+def _deadline(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
         "deadline",
         metadata,
         sa.Column("subject", sa.Uuid, primary_key=True),
         sa.Column("kind", sa.Text, primary_key=True),
         sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("due_at", moment, nullable=False, index=True),
+        sa.Column("due_at", _MOMENT, nullable=False, index=True),
     )
-    return ChassisTables(outbox, inbox, idempotency, deadline)
+
+
+# The server too must notice a vanished host, or its locks stay for two hours.
+_SERVER_SIDE = {"tcp_keepalives_idle": 5, "tcp_keepalives_interval": 2, "tcp_keepalives_count": 3, "timezone": "UTC"}
 
 
 def create_engine(
@@ -120,11 +137,7 @@ def create_engine(
         "lock_timeout": lock_timeout_ms,
         # A frozen process must not hold its rows: the server ends its session.
         "idle_in_transaction_session_timeout": idle_in_transaction_timeout_ms,
-        # The server too must notice a vanished host, or its locks stay for two hours.
-        "tcp_keepalives_idle": 5,
-        "tcp_keepalives_interval": 2,
-        "tcp_keepalives_count": 3,
-        "timezone": "UTC",
+        **_SERVER_SIDE,
     }
     engine = sa.create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),

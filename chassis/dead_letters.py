@@ -143,7 +143,8 @@ def _find(link: Link, queue: str, key: str) -> tuple[DeadLetter, Any, Any]:
 def _replay_one(link: Link, letter: DeadLetter, method: Any, properties: Any) -> DeadLetter:
     fresh = copy.copy(properties)
     fresh.headers = {
-        header: value for header, value in letter.headers.items()
+        header: value
+        for header, value in letter.headers.items()
         if header not in _NOT_REPLAYED and not header.startswith(("x-first-death-", "x-last-death-"))
     } | {EXCHANGE: letter.exchange, ROUTING_KEY: letter.routing_key}
     [error] = link.publish_all([Message("", letter.original_queue, letter.body, fresh)], _CONFIRM_SECONDS)
@@ -175,6 +176,14 @@ def _letter(queue: str, properties: Any, body: bytes) -> DeadLetter:
 
 
 __all__ = [
-    "BrokerLost", "DeadLetter", "DeadQueue", "NoSuchDeadLetter", "NotReplayed", "drop", "list_messages", "list_queues",
-    "replay", "show",
+    "BrokerLost",
+    "DeadLetter",
+    "DeadQueue",
+    "NoSuchDeadLetter",
+    "NotReplayed",
+    "drop",
+    "list_messages",
+    "list_queues",
+    "replay",
+    "show",
 ]

@@ -55,7 +55,7 @@ def arm(connection: Connection, table: Table, rows: Sequence[Deadline]) -> None:
     last = {row.key: row for row in rows}
     ordered = [last[key] for key in sorted(last)]
     connection.exec_driver_sql(
-        f"INSERT INTO {table.fullname} (subject, kind, generation, due_at)"  # noqa: S608 (the table's name is ours)
+        f"INSERT INTO {table.fullname} (subject, kind, generation, due_at)"
         " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[])"
         " ON CONFLICT (subject, kind, generation) DO UPDATE SET due_at = EXCLUDED.due_at",
         (
@@ -78,7 +78,7 @@ def disarm(connection: Connection, table: Table, rows: Sequence[Key]) -> int:
         return 0
     subjects, kinds, generations = zip(*sorted(set(rows)), strict=True)
     done = connection.exec_driver_sql(
-        f"DELETE FROM {table.fullname} d"  # noqa: S608 (the table's name is ours)
+        f"DELETE FROM {table.fullname} d"
         " USING unnest(%s::uuid[], %s::text[], %s::int[]) AS gone(subject, kind, generation)"
         " WHERE d.subject = gone.subject AND d.kind = gone.kind AND d.generation = gone.generation",
         (list(subjects), list(kinds), list(generations)),
@@ -99,7 +99,7 @@ class DeadlineTable:
             locked = "s, d"
         self._source = source
         self._claim = (
-            f"WITH due AS MATERIALIZED (SELECT d.subject, d.kind, d.generation FROM {source} WHERE {{which}}"  # noqa: S608 (names are ours)
+            f"WITH due AS MATERIALIZED (SELECT d.subject, d.kind, d.generation FROM {source} WHERE {{which}}"
             f" ORDER BY d.due_at LIMIT %s FOR UPDATE OF {locked} SKIP LOCKED)"
             f" DELETE FROM {self._table} d USING due WHERE d.subject = due.subject AND d.kind = due.kind"
             " AND d.generation = due.generation RETURNING d.subject::text, d.kind, d.generation, d.due_at"
@@ -127,7 +127,7 @@ class DeadlineTable:
         """The earliest deadline that is due or will be within a second, and the database's time; None without one."""
         which, parameters = self._due_except(leave, ahead="interval '1 second'")
         row = connection.exec_driver_sql(
-            f"SELECT d.due_at, clock_timestamp() FROM {self._source} WHERE {which} ORDER BY d.due_at LIMIT 1",  # noqa: S608 (names are ours)
+            f"SELECT d.due_at, clock_timestamp() FROM {self._source} WHERE {which} ORDER BY d.due_at LIMIT 1",
             tuple(parameters),
         ).first()
         return None if row is None else (row[0], row[1])
@@ -135,7 +135,7 @@ class DeadlineTable:
     def soon(self, connection: Connection, seconds: float, limit: int) -> list[datetime]:
         """When the deadlines of the next ``seconds`` are due, the earliest first; overdue ones included."""
         rows = connection.exec_driver_sql(
-            f"SELECT due_at FROM {self._table} WHERE due_at <= (SELECT clock_timestamp()) + %s * interval '1 second'"  # noqa: S608 (the table's name is ours)
+            f"SELECT due_at FROM {self._table} WHERE due_at <= (SELECT clock_timestamp()) + %s * interval '1 second'"
             " ORDER BY due_at LIMIT %s",
             (seconds, limit),
         )
@@ -144,7 +144,7 @@ class DeadlineTable:
     def armed(self, connection: Connection) -> int:
         """How many deadlines are armed: exact up to ten thousand, the planner's estimate above (a count would wait)."""
         counted = connection.exec_driver_sql(
-            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} LIMIT {_COUNTED_EXACTLY + 1}) AS counted"  # noqa: S608 (the table's name is ours)
+            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} LIMIT {_COUNTED_EXACTLY + 1}) AS counted"
         ).scalar_one()
         if counted <= _COUNTED_EXACTLY:
             return int(counted)

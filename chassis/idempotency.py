@@ -43,7 +43,7 @@ def recall(connection: Connection, table: Table, client: str, keys: Sequence[str
     if not keys:
         return {}
     rows = connection.exec_driver_sql(
-        f"SELECT key, fingerprint, answer FROM {table.fullname} WHERE client = %s AND key = ANY(%s::text[])",  # noqa: S608 (the table's name is ours)
+        f"SELECT key, fingerprint, answer FROM {table.fullname} WHERE client = %s AND key = ANY(%s::text[])",
         (client, list(keys)),
     )
     return {key: Remembered(bytes(taken), orjson.loads(bytes(answer))) for key, taken, answer in rows}
@@ -59,7 +59,7 @@ def remember(connection: Connection, table: Table, client: str, rows: Mapping[st
     # Sorted, so that two batches sharing keys wait in the same order instead of in a circle.
     keys = sorted(rows)
     stored = connection.exec_driver_sql(
-        f"INSERT INTO {table.fullname} (client, key, fingerprint, answer)"  # noqa: S608 (the table's name is ours)
+        f"INSERT INTO {table.fullname} (client, key, fingerprint, answer)"
         " SELECT %s, k, f, a FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS row(k, f, a)"
         " ON CONFLICT DO NOTHING RETURNING key",
         (client, keys, [rows[key].fingerprint for key in keys], [orjson.dumps(rows[key].answer) for key in keys]),

@@ -30,7 +30,7 @@ def fresh(connection: Connection, inbox_table: Table, handler: str, ids: Sequenc
 def forget(connection: Connection, inbox_table: Table, older_than: timedelta = KEPT, limit: int = 5000) -> int:
     """Deletes up to ``limit`` rows past their time; how many. Call it in short transactions until it returns 0."""
     done = connection.exec_driver_sql(
-        f"DELETE FROM {inbox_table.fullname} WHERE (handler, message_id) IN (SELECT handler, message_id FROM"  # noqa: S608 (the table's name is ours)
+        f"DELETE FROM {inbox_table.fullname} WHERE (handler, message_id) IN (SELECT handler, message_id FROM"
         f" {inbox_table.fullname} WHERE received_at < (SELECT clock_timestamp()) - %s::interval LIMIT %s"
         " FOR UPDATE SKIP LOCKED)",
         (older_than, limit),

@@ -126,8 +126,7 @@ class Link:
         self._check_open()
         self._published += 1
         self._channel.basic_publish(
-            message.exchange, message.routing_key, message.body, message.properties,
-            mandatory=message.mandatory,
+            message.exchange, message.routing_key, message.body, message.properties, mandatory=message.mandatory
         )
 
     def publish_all(self, messages: Sequence[Message], timeout: float) -> list[str | None]:
@@ -177,9 +176,7 @@ class Link:
         got: list[Any] = []
         self._check_open()
         self._channel.callbacks.remove(self._channel.channel_number, pika.spec.Basic.GetEmpty)
-        self._channel.callbacks.add(
-            self._channel.channel_number, pika.spec.Basic.GetEmpty, lambda _: got.append(None)
-        )
+        self._channel.callbacks.add(self._channel.channel_number, pika.spec.Basic.GetEmpty, lambda _: got.append(None))
         self._channel.basic_get(queue, lambda _ch, *parts: got.append(parts))
         self._wait(lambda: bool(got), "basic_get")
         found: tuple[Any, Any, bytes] | None = got[0]

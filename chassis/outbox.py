@@ -66,7 +66,7 @@ def _insert_sql(table: str) -> str:
     # Arrays instead of 500 VALUES lists: one short statement to parse. unnest keeps their order (WITH ORDINALITY says
     # so), and with it the order of the identity column.
     return (
-        f"INSERT INTO {table} (message_id, exchange, routing_key, order_key, body, content_type, headers, mandatory,"  # noqa: S608 (the table's name is ours)
+        f"INSERT INTO {table} (message_id, exchange, routing_key, order_key, body, content_type, headers, mandatory,"
         " traceparent) SELECT m, e, r, o, b, c, h, y, %s FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[],"
         " %s::bytea[], %s::text[], %s::jsonb[], %s::boolean[]) WITH ORDINALITY AS put(m, e, r, o, b, c, h, y, place)"
         " ORDER BY place"

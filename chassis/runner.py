@@ -57,7 +57,11 @@ def nameko_config(settings: ServiceSettings) -> dict[str, Any]:
 
 
 def run_service(
-    service_cls: type, settings: ServiceSettings, *, engine: Engine, declare: Callable[[], None],
+    service_cls: type,
+    settings: ServiceSettings,
+    *,
+    engine: Engine,
+    declare: Callable[[], None],
     drain_seconds: float = DRAIN_SECONDS,
 ) -> None:
     """Run the service until SIGTERM or SIGINT, then drain and exit 0 within ``drain_seconds``.

@@ -103,9 +103,7 @@ def stream_arguments(*, max_bytes: int, max_age: str, segment_bytes: int) -> Map
     }
 
 
-def declare(
-    broker: str | Link, owners: Iterable[str], subscriptions: Sequence[Subscription] = ()
-) -> None:
+def declare(broker: str | Link, owners: Iterable[str], subscriptions: Sequence[Subscription] = ()) -> None:
     """Declare the owners' exchanges and the subscriptions' queues and bindings. Idempotent.
 
     Raises TopologyMismatch when something exists with other arguments, BrokerLost when away.
@@ -144,11 +142,7 @@ def declare_stream(
 
 
 def _quorum(delivery_limit: int) -> dict[str, Any]:
-    return {
-        "x-queue-type": "quorum",
-        "x-delivery-limit": delivery_limit,
-        "x-overflow": "reject-publish",
-    }
+    return {"x-queue-type": "quorum", "x-delivery-limit": delivery_limit, "x-overflow": "reject-publish"}
 
 
 def _dead_lettering(delivery_limit: int, target: str) -> dict[str, Any]:
@@ -178,9 +172,7 @@ def _mismatch_named() -> Iterator[None]:
         found = _MISMATCH.search(refused.text)
         if refused.code != _PRECONDITION_FAILED or found is None:
             raise
-        raise TopologyMismatch(
-            found["name"], found["argument"], found["wanted"], found["found"]
-        ) from refused
+        raise TopologyMismatch(found["name"], found["argument"], found["wanted"], found["found"]) from refused
 
 
 @contextmanager

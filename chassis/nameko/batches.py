@@ -45,8 +45,12 @@ class Batches:
     """Handles the batches of one consumer on one link; messages are settled strictly in order of arrival."""
 
     def __init__(
-        self, link: Link, subscription: Subscription, handler: str,
-        call: Callable[[list[Delivery]], None], should_abandon: Callable[[], bool],
+        self,
+        link: Link,
+        subscription: Subscription,
+        handler: str,
+        call: Callable[[list[Delivery]], None],
+        should_abandon: Callable[[], bool],
     ) -> None:
         self._link = link
         self._subscription = subscription
@@ -122,21 +126,33 @@ class Batches:
         self._republish(queue, delivery, {keys.ATTEMPT: delivery.attempt + 1, keys.ERROR: reason(failure)})
         self._count("retried", 1)
         _log.warning(
-            "message will be retried", handler=self._handler, message_id=delivery.message_id, queue=queue,
-            attempt=delivery.attempt, error=reason(failure),
+            "message will be retried",
+            handler=self._handler,
+            message_id=delivery.message_id,
+            queue=queue,
+            attempt=delivery.attempt,
+            error=reason(failure),
         )
 
     def _bury(self, delivery: Delivery, failure: BaseException) -> None:
-        self._republish(self._subscription.dead, delivery, {
-            keys.ATTEMPT: delivery.attempt,
-            keys.ERROR: reason(failure),
-            keys.HANDLER: self._handler,
-            keys.DEAD_AT: format_time(utc_now()),
-        })
+        self._republish(
+            self._subscription.dead,
+            delivery,
+            {
+                keys.ATTEMPT: delivery.attempt,
+                keys.ERROR: reason(failure),
+                keys.HANDLER: self._handler,
+                keys.DEAD_AT: format_time(utc_now()),
+            },
+        )
         self._count("dead", 1)
         _log.error(
-            "message is dead", handler=self._handler, message_id=delivery.message_id,
-            queue=self._subscription.dead, attempt=delivery.attempt, error=reason(failure),
+            "message is dead",
+            handler=self._handler,
+            message_id=delivery.message_id,
+            queue=self._subscription.dead,
+            attempt=delivery.attempt,
+            error=reason(failure),
         )
 
     def _republish(self, queue: str, delivery: Delivery, headers: dict[str, Any]) -> None:

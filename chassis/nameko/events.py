@@ -49,8 +49,13 @@ class EventsEntrypoint(Entrypoint):
     """
 
     def __init__(
-        self, subscription: Subscription, handler: str | None = None, *,
-        batch_size: int = BATCH_SIZE, gather_seconds: float = GATHER_SECONDS, **kwargs: Any,
+        self,
+        subscription: Subscription,
+        handler: str | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+        gather_seconds: float = GATHER_SECONDS,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.subscription = subscription

@@ -142,7 +142,11 @@ class RpcServer(SharedExtension, ProviderCollector):
         self._spawn(provider, args, kwargs, call, answer)
 
     def _spawn(
-        self, provider: Rpc, args: list[Any], kwargs: dict[str, Any], call: Call,
+        self,
+        provider: Rpc,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        call: Call,
         answer: Callable[[dict[str, Any]], None],
     ) -> None:
         def finished(_context: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:

@@ -23,13 +23,11 @@ def medians(ways: Mapping[str, Callable[[], float]], runs: int = RUNS) -> dict[s
     return {name: statistics.median(rates) for name, rates in taken.items()}
 
 
-def show(what: str, unit: str, rates: Mapping[str, float], runs: int = RUNS) -> float:
-    """Print ours (the first of `rates`), what else was measured, and our ratio to the fastest of that; the ratio."""
+def show(what: str, unit: str, rates: Mapping[str, float], runs: int = RUNS) -> dict[str, float]:
+    """Print ours (the first of `rates`) and our ratio to everything else that was measured; the ratios."""
     (ours, ours_rate), *others = rates.items()
-    limit = max(rate for _, rate in others)
     print(f"\n  {what} ({unit}/s, median of {runs} interleaved runs)")
-    print(f"    ours  {ours_rate:>10,.0f}   {ours}")
+    print(f"    ours {ours_rate:>10,.0f}   {ours}")
     for name, rate in others:
-        print(f"    raw   {rate:>10,.0f}   {name}{'' if rate < limit else '  <- the limit'}")
-    print(f"    ratio {ours_rate / limit:>10.2f}")
-    return ours_rate / limit
+        print(f"    raw  {rate:>10,.0f}   {name}: ratio {ours_rate / rate:.2f}")
+    return {name: ours_rate / rate for name, rate in others}

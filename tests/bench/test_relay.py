@@ -1,9 +1,9 @@
 """How fast committed outbox rows become confirmed messages, against pika alone on messages made beforehand.
 
 Ours reads the rows, builds the messages, publishes them in order per aggregate, deletes what was confirmed and commits;
-the raw ones only publish: pika as it is, and our own link on pika, which joins the frames of many messages.
-The faster of the two is the limit. All into the same quorum queue of the same broker, persistent and mandatory, the
-same bodies and properties, 500 unconfirmed at most.
+the raw ones only publish: pika as it is, and our own link on pika, which joins the frames of many messages and is the
+harder limit. All into the same quorum queue of the same broker, persistent and mandatory, the same bodies and
+properties, 500 unconfirmed at most.
 """
 
 import time
@@ -31,6 +31,9 @@ EVENTS, WINDOW, AT_ONCE = 5_000, 500, 500
 TYPE = "wangge.dispatch.incident.assigned.v1"
 BODY = orjson.dumps(orjson.loads((Path(__file__).parents[2] / f"contracts/examples/{TYPE}.json").read_bytes()))
 TABLES = chassis_tables(sa.MetaData())
+PIKA, LINK = "pika alone", "our link alone, frames joined"
+# Half of what pika can do is the goal. Measured on two busy cores: 0.65 to 0.88 of it, 0.51 to 0.75 of the link.
+FLOORS = {PIKA: 0.5, LINK: 0.35}
 
 
 @pytest.fixture
@@ -80,8 +83,8 @@ def prepared(engine: sa.Engine) -> list[Message]:
     return made
 
 
-@pytest.mark.parametrize(("burst", "floor"), [(1, 0.5), (4, 0.3)], ids=["each its own aggregate", "bursts of 4"])
-def test_outbox_rows_to_confirmed_messages(engine, broker, arrived, burst, floor) -> None:
+@pytest.mark.parametrize("burst", [1, 4], ids=["each its own aggregate", "bursts of 4"])
+def test_outbox_rows_to_confirmed_messages(engine, broker, arrived, burst) -> None:
     events = rows(burst)
     put(engine, events)
     made = prepared(engine)
@@ -111,6 +114,6 @@ def test_outbox_rows_to_confirmed_messages(engine, broker, arrived, burst, floor
         assert arrived() == EVENTS
         return EVENTS / seconds
 
-    ways = {"outbox to confirmed": ours, "pika alone": raw, "our link alone, frames joined": joined}
-    ratio = show(f"relay, {burst} event(s) of an aggregate in a row", "events", medians(ways))
-    assert ratio >= floor
+    ways = {"outbox to confirmed": ours, PIKA: raw, LINK: joined}
+    ratios = show(f"relay, {burst} event(s) of an aggregate in a row", "events", medians(ways))
+    assert {name: ratio for name, ratio in ratios.items() if ratio < FLOORS[name]} == {}

@@ -44,7 +44,7 @@ class RememberingLink:
 
 def deliveries(number, attempt=1):
     return [
-        Delivery(UUID(int=tag), "k", b"{}", {}, attempt, None, None, tag, "x", pika.BasicProperties())
+        Delivery(UUID(int=tag), "k", b"{}", {}, attempt, None, None, "x", tag, pika.BasicProperties())
         for tag in range(1, number + 1)
     ]
 
@@ -224,9 +224,10 @@ def test_an_attempt_that_is_no_positive_number_makes_a_message_undecodable(attem
 
 
 def test_a_retried_delivery_shows_its_first_route():
-    properties = pika.BasicProperties(message_id=str(UUID(int=1)), headers={
-        "x-wangge-attempt": 2, "x-wangge-exchange": "registry.events", "x-wangge-routing-key": "wangge.x.v1",
-    })
+    properties = pika.BasicProperties(
+        message_id=str(UUID(int=1)),
+        headers={"x-wangge-attempt": 2, "x-wangge-exchange": "registry.events", "x-wangge-routing-key": "wangge.x.v1"},
+    )
     delivery, error = delivery_of(Method(), properties, b"")
     assert error is None
     assert (delivery.attempt, delivery.exchange, delivery.routing_key) == (2, "registry.events", "wangge.x.v1")

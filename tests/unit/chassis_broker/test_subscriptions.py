@@ -11,7 +11,9 @@ def test_names_follow_owner_consumer_and_purpose():
     assert (events_exchange("dispatch"), commands_exchange("dispatch")) == ("dispatch.events", "dispatch.commands")
     assert (GRID.queue, GRID.dead) == ("dispatch.grid-tree", "dispatch.grid-tree.dead")
     assert GRID.retry_queues == (
-        "dispatch.grid-tree.retry.1s", "dispatch.grid-tree.retry.10s", "dispatch.grid-tree.retry.60s"
+        "dispatch.grid-tree.retry.1s",
+        "dispatch.grid-tree.retry.10s",
+        "dispatch.grid-tree.retry.60s",
     )
 
 
@@ -40,7 +42,10 @@ def test_no_argument_is_sent_that_release_4_refuses_and_none_is_left_to_its_chan
 
 def test_the_stream_is_bounded_in_bytes_and_in_age():
     assert stream_arguments(max_bytes=10, max_age="7D", segment_bytes=5) == {
-        "x-queue-type": "stream", "x-max-length-bytes": 10, "x-max-age": "7D", "x-stream-max-segment-size-bytes": 5,
+        "x-queue-type": "stream",
+        "x-max-length-bytes": 10,
+        "x-max-age": "7D",
+        "x-stream-max-segment-size-bytes": 5,
     }
 
 

@@ -73,6 +73,19 @@ TREE = (
 )
 CORE = ("grid_lead", "full_time_worker", "part_time_worker", "community_police")
 
+CENTRE = {
+    "code": "C0-999999",
+    "name_zh": "演示县中心",
+    "name_en": "Demo centre",
+    "kind": "county",
+    "grid_code": "999999",
+    "lat": "29.005",
+    "lon": "119.005",
+    "always_open": "true",
+    "opens": "",
+    "closes": "",
+}
+
 
 class County:
     """Editable files of a small sound county."""
@@ -93,20 +106,7 @@ class County:
             }
             for code, parent, level, kind, geometry in TREE
         ]
-        self.centres = [
-            {
-                "code": "C0-999999",
-                "name_zh": "演示县中心",
-                "name_en": "Demo centre",
-                "kind": "county",
-                "grid_code": "999999",
-                "lat": "29.005",
-                "lon": "119.005",
-                "always_open": "true",
-                "opens": "",
-                "closes": "",
-            }
-        ]
+        self.centres = [dict(CENTRE)]
         self.posts = [
             {
                 "post_id": f"post-{number}",

@@ -110,13 +110,24 @@ class Broker:
     url: str
     links: list[Link] = field(default_factory=list)
 
-    def publish(self, orders: list[dict], *, exchange: str = "sample.events", routing_key: str = "sample.counted.v1",
-                headers: dict | None = None) -> list[UUID]:
+    def publish(
+        self,
+        orders: list[dict],
+        *,
+        exchange: str = "sample.events",
+        routing_key: str = "sample.counted.v1",
+        headers: dict | None = None,
+    ) -> list[UUID]:
         ids = [uuid4() for _ in orders]
         messages = [
-            Message(exchange, routing_key, orjson.dumps(order), pika.BasicProperties(
-                message_id=str(each), delivery_mode=2, content_type="application/json", headers=headers
-            ))
+            Message(
+                exchange,
+                routing_key,
+                orjson.dumps(order),
+                pika.BasicProperties(
+                    message_id=str(each), delivery_mode=2, content_type="application/json", headers=headers
+                ),
+            )
             for each, order in zip(ids, orders, strict=True)
         ]
         self.publish_raw(messages)
@@ -200,10 +211,17 @@ def starting(logs: Path) -> Iterator[Start]:
     def run(program: str, store: Store, amqp_url: str, **environ: str) -> Process:
         port = free_port()
         log = logs / f"{program}.{len(running)}.log"
-        environment = os.environ | {
-            "PYTHONPATH": str(ROOT), "DATABASE_URL": store.url, "AMQP_URL": amqp_url, "WANGGE_HEALTH_PORT": str(port),
-            "PYTHONWARNINGS": "ignore",
-        } | environ
+        environment = (
+            os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "DATABASE_URL": store.url,
+                "AMQP_URL": amqp_url,
+                "WANGGE_HEALTH_PORT": str(port),
+                "PYTHONWARNINGS": "ignore",
+            }
+            | environ
+        )
         with log.open("wb") as output:
             child = subprocess.Popen(
                 [sys.executable, str(HERE / program)], env=environment, cwd=ROOT, stdout=output, stderr=output

@@ -24,9 +24,10 @@ from chassis.tracing import current_traceparent
 
 OWNER = "sample"
 TABLES = chassis_tables(sa.MetaData())
-effects = sa.table("effect", *map(sa.column, (
-    "handler", "message_id", "key", "number", "batch", "routing_key", "attempt", "traceparent",
-)))
+effects = sa.table(
+    "effect",
+    *map(sa.column, ("handler", "message_id", "key", "number", "batch", "routing_key", "attempt", "traceparent")),
+)
 attempts = sa.table("attempt", sa.column("message_id"))
 COUNTS = Subscription("sample", "counts", ((f"{OWNER}.events", "sample.#"),), retry_seconds=(1,), max_attempts=3)
 ORDERS = Subscription("sample", "orders", ((f"{OWNER}.commands", "#"),), retry_seconds=(1,), max_attempts=3)
@@ -120,11 +121,17 @@ def take(connection, handler, batch):
         attempt(delivery, order)
     rows = [
         {
-            "handler": handler, "message_id": delivery.message_id, "key": order["key"], "number": order["number"],
-            "batch": len(batch), "routing_key": delivery.routing_key, "attempt": delivery.attempt,
+            "handler": handler,
+            "message_id": delivery.message_id,
+            "key": order["key"],
+            "number": order["number"],
+            "batch": len(batch),
+            "routing_key": delivery.routing_key,
+            "attempt": delivery.attempt,
             "traceparent": current_traceparent(),
         }
-        for delivery, order in batch if delivery.message_id in fresh
+        for delivery, order in batch
+        if delivery.message_id in fresh
     ]
     if rows:
         connection.execute(sa.insert(effects), rows)
@@ -159,6 +166,8 @@ if __name__ == "__main__":
     logs.configure("sample", settings.log_level)
     tracing.configure("sample")
     run_service(
-        SampleService, settings, engine=engine,
+        SampleService,
+        settings,
+        engine=engine,
         declare=lambda: topology.declare(settings.amqp_url, [OWNER], [COUNTS, ORDERS]),
     )

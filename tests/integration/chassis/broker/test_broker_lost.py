@@ -94,5 +94,6 @@ def put(store, first, last):
         " SELECT gen_random_uuid(), 'sample.events', 'sample.counted.v1', 'k',"
         " convert_to(json_build_object('key', 'k', 'number', n)::text, 'UTF8'), 'application/json'"
         " FROM generate_series(CAST(:first AS int), CAST(:last AS int) - 1) n ORDER BY n",
-        first=first, last=last,
+        first=first,
+        last=last,
     )

@@ -18,9 +18,13 @@ QUEUE, DEAD = "sample.counts", "sample.counts.dead"
 def buried(broker):
     """Three dead letters, as the events entrypoint buries them; the last has no id."""
     headers = {
-        "x-wangge-error": "KeyError at x.py:1 in f", "x-wangge-handler": "counts", "x-wangge-attempt": 3,
-        "x-wangge-dead-at": "2026-01-02T03:04:05.000000Z", "x-wangge-exchange": "sample.events",
-        "x-wangge-routing-key": "sample.counted.v1", "traceparent": "kept",
+        "x-wangge-error": "KeyError at x.py:1 in f",
+        "x-wangge-handler": "counts",
+        "x-wangge-attempt": 3,
+        "x-wangge-dead-at": "2026-01-02T03:04:05.000000Z",
+        "x-wangge-exchange": "sample.events",
+        "x-wangge-routing-key": "sample.counted.v1",
+        "traceparent": "kept",
     }
     for message_id in ("one", "two", None):
         properties = pika.BasicProperties(message_id=message_id, headers=headers, content_type="application/json")
@@ -60,7 +64,9 @@ def test_one_message_is_replayed_as_a_first_attempt_and_the_others_stay(buried, 
     assert body == b"body two"
     assert properties.message_id == "two"
     assert properties.headers == {
-        "x-wangge-exchange": "sample.events", "x-wangge-routing-key": "sample.counted.v1", "traceparent": "kept",
+        "x-wangge-exchange": "sample.events",
+        "x-wangge-routing-key": "sample.counted.v1",
+        "traceparent": "kept",
     }
     eventually(lambda: buried.depth(DEAD) == 2)
 

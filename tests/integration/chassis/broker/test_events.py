@@ -46,9 +46,9 @@ def test_a_poison_message_ends_alone_in_the_dead_queue_and_its_499_neighbours_go
 def test_a_message_without_a_usable_id_is_dead_lettered_and_its_neighbour_goes_through(
     service, store, broker, eventually, message_id
 ):
-    broker.publish_raw([
-        Message("sample.events", "sample.counted.v1", b"{}", pika.BasicProperties(message_id=message_id)),
-    ])
+    broker.publish_raw(
+        [Message("sample.events", "sample.counted.v1", b"{}", pika.BasicProperties(message_id=message_id))]
+    )
     broker.publish(orders(1))
     eventually(lambda: store.count("effect") == 1 and broker.depth(DEAD) == 1, 10)
     [letter] = dead_letters.list_messages(broker.url, DEAD)

@@ -35,9 +35,7 @@ def test_bad_settings_end_the_process_with_the_exit_status_for_configuration(sta
 
 
 @pytest.mark.parametrize("program", ["sample_service.py", "sample_sidecar.py"])
-def test_a_process_told_to_stop_while_it_waits_for_its_database_exits_zero(
-    start, store, broker, program, eventually
-):
+def test_a_process_told_to_stop_while_it_waits_for_its_database_exits_zero(start, store, broker, program, eventually):
     process = start(program, store, broker.url, DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     eventually(lambda: "waiting" in process.log.read_text(), 20)
     assert process.get("/live")[0] == 200
@@ -75,8 +73,10 @@ def test_a_service_that_finds_other_queue_arguments_says_so_and_exits_non_zero(s
 
 
 def test_old_rows_are_cleaned_and_young_ones_stay(store):
-    store.run("INSERT INTO inbox (handler, message_id, received_at) SELECT 'h', gen_random_uuid(),"
-              " clock_timestamp() - n * interval '1 day' FROM generate_series(0, 13) n")
+    store.run(
+        "INSERT INTO inbox (handler, message_id, received_at) SELECT 'h', gen_random_uuid(),"
+        " clock_timestamp() - n * interval '1 day' FROM generate_series(0, 13) n"
+    )
     cleaner = Cleaner(store.engine, store.tables.inbox, "received_at", timedelta(days=7))
     assert cleaner.clean_once() == 7
     assert cleaner.clean_once() == 0

@@ -85,17 +85,17 @@ def test_an_answer_goes_straight_to_a_queue_with_its_correlation_id(store, broke
 
 
 def test_an_unroutable_message_stays_and_shows_and_holds_back_only_its_own_aggregate(store, broker, relay):
-    rows = put(store, [
-        outgoing("a", routing_key="nobody.listens"), outgoing("a"), outgoing("b"), outgoing("c"),
-    ])
+    rows = put(store, [outgoing("a", routing_key="nobody.listens"), outgoing("a"), outgoing("b"), outgoing("c")])
     before = metrics.RELAY_FAILED.labels("returned")._value.get()
     with Link(broker.url, name="relay") as link:
         assert relay.relay_once(link) == 3
         assert {properties.message_id for _, properties, _ in broker.drain(QUEUE, 2)} == {
-            str(rows[2].message_id), str(rows[3].message_id)
+            str(rows[2].message_id),
+            str(rows[3].message_id),
         }
-        kept = store.rows("SELECT message_id, attempts, last_error, not_before > clock_timestamp() AS waits"
-                          " FROM outbox ORDER BY id")
+        kept = store.rows(
+            "SELECT message_id, attempts, last_error, not_before > clock_timestamp() AS waits FROM outbox ORDER BY id"
+        )
         assert [row.message_id for row in kept] == [rows[0].message_id, rows[1].message_id]
         assert kept[0][1:] == (1, "returned 312 NO_ROUTE", True)
         assert (kept[1].attempts, kept[1].last_error) == (0, None)
@@ -112,7 +112,9 @@ def test_an_unroutable_message_stays_and_shows_and_holds_back_only_its_own_aggre
         while store.count("outbox"):
             assert relay.relay_once(link) > 0
     assert [method.routing_key for method, _, _ in broker.drain(QUEUE, 3)] == [
-        "nobody.listens", "sample.counted.v1", "sample.counted.v1"
+        "nobody.listens",
+        "sample.counted.v1",
+        "sample.counted.v1",
     ]
 
 
@@ -203,8 +205,10 @@ def test_a_frozen_relay_is_thrown_out_by_the_database_and_the_other_takes_over(s
 def freeze_while_it_holds_the_lock(process, store, within=20):
     """Stop the process at a moment when its transaction holds the relay's advisory lock; True when it did."""
     until = time.monotonic() + within
-    held = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-                   " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+    held = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         while time.monotonic() < until:
             put(store, [outgoing(str(n)) for n in range(200)])

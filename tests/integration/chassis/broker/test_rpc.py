@@ -35,8 +35,11 @@ class Caller:
     def send(self, method, *args, headers=None, body=None, **kwargs):
         correlation = str(uuid4())
         properties = pika.BasicProperties(
-            reply_to=self.reply_to, correlation_id=correlation, content_type="application/json",
-            content_encoding="utf-8", headers=headers,
+            reply_to=self.reply_to,
+            correlation_id=correlation,
+            content_type="application/json",
+            content_encoding="utf-8",
+            headers=headers,
         )
         body = orjson.dumps({"args": args, "kwargs": kwargs}) if body is None else body
         assert self.link.publish_all([Message("nameko-rpc", f"sample.{method}", body, properties)], 5) == [None]
@@ -85,8 +88,14 @@ def test_a_body_of_five_hundred_commands_is_answered_whole(caller):
 
 def test_a_domain_refusal_becomes_its_problem(caller):
     assert caller.call("refuse")["problem"] == {
-        "type": "urn:wangge:problem:no_such_grid", "code": "no_such_grid", "status": 422, "detail": "unknown grid",
-        "field": "location.grid_code", "retryable": False, "tried": 3, "title": "输入有误 · Invalid input",
+        "type": "urn:wangge:problem:no_such_grid",
+        "code": "no_such_grid",
+        "status": 422,
+        "detail": "unknown grid",
+        "field": "location.grid_code",
+        "retryable": False,
+        "tried": 3,
+        "title": "输入有误 · Invalid input",
     }
 
 
@@ -139,11 +148,14 @@ def test_a_call_that_waited_behind_others_until_its_deadline_is_not_started(call
 def test_actor_deadline_and_trace_reach_the_method(caller):
     deadline = int(time.time() * 1000) + 60_000
     trace_id = "0af7651916cd43dd8448eb211c80319c"
-    seen = caller.call("whoami", headers={
-        "nameko.deadline": deadline,
-        "nameko.actor": '{"subject": "dev", "roles": ["ops"]}',
-        "nameko.traceparent": f"00-{trace_id}-b7ad6b7169203331-01",
-    })["result"]
+    seen = caller.call(
+        "whoami",
+        headers={
+            "nameko.deadline": deadline,
+            "nameko.actor": '{"subject": "dev", "roles": ["ops"]}',
+            "nameko.traceparent": f"00-{trace_id}-b7ad6b7169203331-01",
+        },
+    )["result"]
     assert seen["actor"] == {"subject": "dev", "roles": ["ops"]}
     assert seen["deadline"] == deadline
     assert seen["traceparent"].split("-")[1] == trace_id

@@ -69,7 +69,8 @@ def test_the_stream_keeps_every_event_of_every_owner_at_contiguous_offsets(url):
         Message(
             f"{owner}.events", f"wangge.{owner}.x.v1", str(n).encode(), pika.BasicProperties(message_id=f"{owner}{n}")
         )
-        for n in range(50) for owner in ("dispatch", "registry")
+        for n in range(50)
+        for owner in ("dispatch", "registry")
     ]
     got = []
     with Link(url, name="test") as link:
