@@ -29,7 +29,8 @@ from tests.integration.dispatch.county import DEV, fill_county
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 STAMPS = INCIDENTS * len(STEPS)
 OURS, RAW = "services.dispatch.application.execute", "psycopg2 alone, the same rows"
-# Far below what was measured on two busy cores (0.32, 2,200), far above one transaction or one statement a stamp.
+# Measured on two cores that others use too: 0.27 to 0.34, 1,800 to 2,550; one statement or transaction a stamp is far
+# below these floors.
 RATIO_FLOOR, STAMPS_FLOOR = 0.2, 1_000
 
 

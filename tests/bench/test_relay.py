@@ -32,7 +32,8 @@ TYPE = "wangge.dispatch.incident.assigned.v1"
 BODY = orjson.dumps(orjson.loads((Path(__file__).parents[2] / f"contracts/examples/{TYPE}.json").read_bytes()))
 TABLES = chassis_tables(sa.MetaData())
 PIKA, LINK = "pika alone", "our link alone, frames joined"
-# Half of what pika can do is the goal. Measured on two busy cores: 0.65 to 0.88 of it, 0.51 to 0.75 of the link.
+# Half of what pika can do is the goal. Measured on two cores: 0.56 of it when quiet, up to 0.88 when others work too;
+# of the link 0.51 to 0.75.
 FLOORS = {PIKA: 0.5, LINK: 0.35}
 
 
