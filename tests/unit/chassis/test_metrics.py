@@ -4,7 +4,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 from chassis import metrics
 
-UNITS = ("_seconds", "_total", "_messages", "_in_flight", "_connected", "_armed", "_rank")
+UNITS = ("_seconds", "_bytes", "_total", "_messages", "_in_flight", "_connected", "_armed", "_rank")
 
 
 def ours():
