@@ -4,7 +4,9 @@ from prometheus_client import REGISTRY, generate_latest
 
 from chassis import metrics
 
-UNITS = ("_seconds", "_bytes", "_total", "_messages", "_in_flight", "_connected", "_armed", "_rank")
+# A gauge that counts things names the things.
+COUNTED = ("_messages", "_readers", "_in_flight", "_catching_up")
+UNITS = ("_seconds", "_bytes", "_total", "_connected", "_armed", "_rank", "_offset", *COUNTED)
 
 
 def ours():
