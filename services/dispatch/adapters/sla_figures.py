@@ -62,7 +62,7 @@ _INTERVALS = """
     ) AS v (name, started, ended, target)
     WHERE v.started IS NOT NULL AND v.ended IS NOT NULL
 )
-SELECT key, name, count(*), count(*) FILTER (WHERE seconds <= target),
+SELECT key, name, count(*), count(*) FILTER (WHERE seconds <= target), count(target),
        CASE WHEN min(target) = max(target) AND count(target) = count(*) THEN min(target) END,
        percentile_cont(%(shares)s::double precision[]) WITHIN GROUP (ORDER BY seconds)
 FROM span GROUP BY key, name
@@ -80,11 +80,11 @@ def figures(connection: Connection, by: str, filters: Filters, timezone: str) ->
     targets = {f"target_{name}": _target(name) for name in NAMES}
     parameters["shares"] = list(SHARES)
     intervals: dict[str, dict[str, Figures]] = {key: {} for key in states}
-    for key, name, count, within, target, shares in bulk.select(
+    for key, name, count, within, judged, target, shares in bulk.select(
         connection, chosen + _INTERVALS.format(**targets), parameters
     ):
         p50, p90, p95, p99 = (round(share, DECIMALS) for share in shares)
-        intervals[key][name] = Figures(count, within, p50, p90, p95, p99, target)
+        intervals[key][name] = Figures(count, within, p50, p90, p95, p99, target, judged)
     nothing = Figures(0, 0, None, None, None, None)
     return [
         Group(key, sum(states[key].values()), states[key], {name: intervals[key].get(name, nothing) for name in NAMES})

@@ -115,6 +115,8 @@ def test_turnout_and_travel_are_counted_per_assignment(calls, report):
     travel = [210, 301, 610, 111, 312, 370, 295, 293, 300]
     assert (total["turnout"]["count"], total["travel"]["count"]) == (len(turnout), len(travel))
     assert (total["turnout"]["p50"], total["travel"]["p50"]) == (25.0, 300.0)
+    # 115 has no target for these, so nothing is said of compliance.
+    assert (total["turnout"]["compliance"], total["travel"]["compliance"]) == (None, None)
     assert total["alarm_handling"]["count"] == 7
 
 
