@@ -1,0 +1,245 @@
+"""What must hold after any faults, seen from the outside: journals, plain SQL and the public API, none of the code.
+
+Each rule yields a sentence for every place where it does not hold; no sentence is no violation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.chaos.journal import Journal
+from tests.chaos.stack import ChaosStack
+
+LEGAL = {
+    None: {"received"},
+    "received": {"received", "pushed", "cancelled"},
+    "pushed": {"pushed", "assigned", "resolved", "cancelled"},
+    "assigned": {"assigned", "en_route", "on_scene", "pushed", "resolved", "cancelled"},
+    "en_route": {"en_route", "on_scene", "assigned", "pushed", "resolved", "cancelled"},
+    "on_scene": {"on_scene", "resolved", "cancelled"},
+    "resolved": {"resolved", "closed"},
+    "closed": {"closed", "archived"},
+    "cancelled": {"cancelled", "closed"},
+}
+"""State after a step, by state before it; nothing in this load reopens or merges."""
+TELLS = {
+    "incident.create": "received", "incident.push": "pushed", "incident.note": "note_added",
+    "incident.cancel": "cancelled", "incident.assign": "assigned", "assignment.accept": "accepted",
+    "assignment.depart": "departed", "assignment.arrive": "arrived", "assignment.clear": "cleared",
+    "incident.resolve": "resolved", "incident.feedback": "fed_back", "incident.close": "closed",
+}  # fmt: skip
+"""Command to the fact it puts on the record, once."""
+Found = Iterator[str]
+
+
+@dataclass
+class Evidence:
+    """Everything the rules look at, read once after the quiet period."""
+
+    journal: Journal
+    incidents: list[dict[str, Any]]
+    timeline: dict[str, list[dict[str, Any]]]
+    breaches: list[dict[str, Any]]
+    open_pairs: list[tuple[Any, ...]]
+    dead: dict[str, set[str]]
+    targets: dict[str, float]
+    now: datetime
+
+
+def gather(stack: ChaosStack, journal: Journal, targets: dict[str, float], dead: dict[str, set[str]]) -> Evidence:
+    """Read the database by SQL of our own."""
+    timeline: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(
+        stack, "incident_id::text AS incident_id, seq, type, occurred_at, recorded_at, body::jsonb AS body",
+        "timeline ORDER BY incident_id, seq",
+    ):  # fmt: skip
+        timeline[row["incident_id"]].append(row)
+    columns = (
+        "incident_id::text AS incident_id, summary, state, version, received_at, pushed_at, first_assigned_at,"
+        " first_on_scene_at, resolved_at, closed_at, policy_id, backfill"
+    )
+    pairs = stack.query(
+        "dispatch", "SELECT incident_id::text, team_id::text, count(*) FROM assignment"
+        " WHERE state IN ('assigned', 'accepted', 'en_route', 'on_scene') GROUP BY 1, 2 HAVING count(*) > 1",
+    )  # fmt: skip
+    now = stack.query("dispatch", "SELECT clock_timestamp()")[0][0]
+    breaches = rows(stack, "incident_id::text AS incident_id, stage, generation, due_at, recorded_at, withdrawn_at",
+                    "breach")  # fmt: skip
+    return Evidence(journal, rows(stack, columns, "incident"), timeline, breaches, pairs, dead, targets, now)
+
+
+def rows(stack: ChaosStack, columns: str, source: str) -> list[dict[str, Any]]:
+    """Rows as objects."""
+    found = stack.query("dispatch", f"SELECT row_to_json(x)::jsonb FROM (SELECT {columns} FROM {source}) x")
+    return [{name: moment(name, value) for name, value in row.items()} for (row,) in found]
+
+
+def moment(name: str, value: Any) -> Any:
+    return datetime.fromisoformat(value) if name.endswith("_at") and value is not None else value
+
+
+def fact(row: dict[str, Any]) -> str:
+    """`wangge.dispatch.incident.pushed.v1` is `pushed`."""
+    return str(row["type"]).split(".")[-2]
+
+
+def no_acknowledged_command_is_lost(found: Evidence) -> Found:
+    """What was answered 2xx stands in the timeline, at the version that the answer named."""
+    for answer in found.journal.of("answer"):
+        if answer["outcome"] != "ok":
+            continue
+        entries = found.timeline.get(answer["incident_id"], [])
+        wanted = TELLS[answer["command"]]
+        if not any(fact(e) == wanted and e["seq"] <= answer["version"] for e in entries):
+            yield f"{answer['command']} {answer['key']}: answered {answer['version']}, not in the timeline"
+
+
+def a_key_has_one_effect(found: Evidence) -> Found:
+    """No fact stands more often than commands that may have caused it; no summary belongs to two incidents."""
+    asked: Counter[tuple[str, str]] = Counter()
+    for answer in found.journal.of("answer"):
+        if answer["outcome"] == "ok":
+            asked[answer["incident_id"], TELLS[answer["command"]]] += 1
+    unanswered = {a["key"] for a in found.journal.of("answer") if a["outcome"] == "unknown"}
+    doubtful = {(i["incident"], TELLS[i["command"]]) for i in found.journal.of("invoke") if i["key"] in unanswered}
+    for incident, effect in asked:
+        if effect == "assigned" or (incident, effect) in doubtful:
+            continue  # an assignment may also be told by the clock
+        count = sum(fact(e) == effect for e in found.timeline.get(incident, []))
+        if count != asked[incident, effect]:
+            yield f"{incident}: {effect} {count} times for {asked[incident, effect]} keys"
+    summaries = Counter(i["summary"] for i in found.incidents if i["summary"])
+    yield from (f"{summary}: {count} incidents for one key" for summary, count in summaries.items() if count > 1)
+
+
+def the_same_key_gives_the_same_answer(found: Evidence) -> Found:
+    """Also after crashes."""
+    first = {a["key"]: a for a in found.journal.of("answer")}
+    for again in found.journal.of("again"):
+        if again["outcome"] == "unknown":
+            continue
+        told = first[again["key"]]
+        names = ("outcome", "incident_id", "version", "state", "assignment_id", "code")
+        if any(told[name] != again[name] for name in names):
+            yield f"{again['command']} {again['key']}: first {told}, then {again}"
+
+
+def versions_rise_by_one_and_states_are_legal(found: Evidence) -> Found:
+    for incident in found.incidents:
+        entries = found.timeline.get(incident["incident_id"], [])
+        if [e["seq"] for e in entries] != list(range(1, incident["version"] + 1)):
+            yield f"{incident['incident_id']}: version {incident['version']}, {len(entries)} entries"
+        state: str | None = None
+        for entry in entries:
+            then = entry["body"]["data"]["state"]
+            if then not in LEGAL.get(state, set()):
+                yield f"{incident['incident_id']} #{entry['seq']}: {state} -> {then}"
+            state = then
+        if state != incident["state"]:
+            yield f"{incident['incident_id']}: is {incident['state']}, last told {state}"
+
+
+def every_event_was_told(found: Evidence) -> Found:
+    """Each row of a timeline came over the public stream and to the queue bound beside it."""
+    recorded = {(i, e["seq"]) for i, entries in found.timeline.items() for e in entries}
+    for kind in ("event", "witness"):
+        told = {(e["subject"], e["sequence"]) for e in found.journal.of(kind)}
+        missing = recorded - told
+        yield from (f"{kind}: {incident} #{seq} never came" for incident, seq in sorted(missing)[:20])
+    known = set(found.timeline)
+    for event in found.journal.of("event"):
+        told = (event["subject"], event["sequence"])
+        if event["type"].startswith("wangge.dispatch.incident.") and told not in recorded:
+            yield f"event {event['id']}: told {told}, never recorded ({told[0] in known})"
+
+
+def the_stream_is_in_order(found: Evidence) -> Found:
+    """Offsets only rise, an aggregate's events come first in their order; a gap must have been told."""
+    last, newest = -1, defaultdict(int)
+    gaps = list(found.journal.of("gap"))
+    for event in found.journal.of("event"):
+        if event["offset"] <= last and not gaps:
+            yield f"offset {event['offset']} after {last}"
+        last = event["offset"]
+        if not event["type"].startswith("wangge.dispatch.incident."):
+            continue
+        expected = newest[event["subject"]] + 1
+        if event["sequence"] > expected and not gaps:
+            yield f"{event['subject']}: #{event['sequence']} came when #{expected} was due"
+        newest[event["subject"]] = max(expected - 1, event["sequence"])
+
+
+def breached_if_and_only_if_late(found: Evidence) -> Found:
+    """By the database's clock: a stage that ended after it was due, or has not ended and is due, has one breach."""
+    standing = Counter((b["incident_id"], b["stage"]) for b in found.breaches if b["withdrawn_at"] is None)
+    for incident in found.incidents:
+        if incident["policy_id"] != "chaos" or incident["backfill"]:
+            continue
+        for stage, began, ended in spans(incident, found.timeline[incident["incident_id"]]):
+            due = began + timedelta(seconds=found.targets[stage])
+            late = (ended or found.now) > due
+            count = standing[incident["incident_id"], stage]
+            if count != int(late):
+                yield f"{incident['incident_id']} {stage}: due {due}, ended {ended}, {count} breaches"
+
+
+def spans(incident: dict[str, Any], entries: list[dict[str, Any]]) -> Iterator[tuple[str, datetime, datetime | None]]:
+    """Stage, its start, and its end: met, or the incident needed nobody any more."""
+    over = [e["occurred_at"] for e in entries if fact(e) in {"resolved", "cancelled", "closed"}]
+    stopped = over[0] if over else None
+    marks = [incident[n] for n in ("received_at", "pushed_at", "first_assigned_at", "first_on_scene_at")]
+    for stage, began, met in zip(("push", "assign", "arrive"), marks, marks[1:], strict=False):
+        if began is not None:
+            yield stage, began, met or stopped
+
+
+def a_breach_is_told_once(found: Evidence) -> Found:
+    told = Counter(
+        (i, e["body"]["data"]["stage"], e["body"]["data"]["generation"])
+        for i, entries in found.timeline.items() for e in entries if fact(e) == "breached"
+    )  # fmt: skip
+    withdrawn = {(b["incident_id"], b["stage"], b["generation"]) for b in found.breaches if b["withdrawn_at"]}
+    recorded = {(b["incident_id"], b["stage"], b["generation"]) for b in found.breaches}
+    yield from (
+        f"{key}: breached told {count} times" for key, count in told.items() if count > 1 and key not in withdrawn
+    )
+    yield from (f"{key}: recorded, not told" for key in recorded - set(told))
+    yield from (f"{key}: told, not recorded" for key in set(told) - recorded)
+
+
+def one_open_assignment_of_a_team(found: Evidence) -> Found:
+    yield from (f"{incident}: team {team} {count} times" for incident, team, count in found.open_pairs)
+
+
+def published_is_applied_or_dead(found: Evidence) -> Found:
+    """Every message confirmed to us is answered, or in the dead queue of its consumer; nothing good is dead."""
+    replies = {r["correlation"] for r in found.journal.of("reply")}
+    summaries = {i["summary"] for i in found.incidents}
+    for sent in found.journal.of("sent"):
+        dead = sent["id"] in found.dead[sent["queue"]]
+        if sent["sort"] == "undecodable":
+            if not dead:
+                yield f"{sent['queue']} {sent['id']}: undecodable, yet not dead"
+            continue
+        if dead:
+            yield f"{sent['queue']} {sent['id']}: {sent['sort']}, yet dead"
+        if sent["queue"] == "dispatch.commands" and sent["id"] not in replies:
+            yield f"{sent['queue']} {sent['id']}: never answered"
+        if sent["summary"] and sent["summary"] not in summaries:
+            yield f"{sent['queue']} {sent['id']}: no incident {sent['summary']}"
+
+
+RULES: tuple[Callable[[Evidence], Found], ...] = (
+    no_acknowledged_command_is_lost, a_key_has_one_effect, the_same_key_gives_the_same_answer,
+    versions_rise_by_one_and_states_are_legal, every_event_was_told, the_stream_is_in_order,
+    breached_if_and_only_if_late, a_breach_is_told_once, one_open_assignment_of_a_team, published_is_applied_or_dead,
+)  # fmt: skip
+
+
+def violations(found: Evidence) -> list[str]:
+    """Every rule's findings, each with the rule's name."""
+    return [f"{rule.__name__}: {sentence}" for rule in RULES for sentence in rule(found)]

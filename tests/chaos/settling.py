@@ -1,0 +1,68 @@
+"""The time after the last fault: everything must come to rest by itself, within a promise."""
+
+from __future__ import annotations
+
+import time
+from threading import Event
+
+import pika
+import pika.exceptions
+import psycopg2
+
+from tests.chaos.messages import COMMANDS, GRID_TREE
+from tests.chaos.stack import ChaosStack
+
+DRAIN_SECONDS = 30.0
+QUEUES = tuple(
+    f"{queue}{tail}" for queue in (COMMANDS, GRID_TREE) for tail in ("", ".retry.1s", ".retry.10s", ".retry.60s")
+)
+
+
+def drained(stack: ChaosStack, within: float = DRAIN_SECONDS) -> tuple[float, list[str]]:
+    """Seconds until nothing waited anywhere and every part was ready, and what still did when time was over."""
+    began = time.monotonic()
+    while True:
+        left = waiting(stack)
+        took = time.monotonic() - began
+        if not left or took > within:
+            return took, left
+        Event().wait(0.25)
+
+
+def waiting(stack: ChaosStack) -> list[str]:
+    """What is not at rest: parts, outboxes, queues."""
+    try:
+        found = [f"{part} is not ready" for part in stack.unready()]
+        counts = {name: stack.query(name, "SELECT count(*) FROM outbox")[0][0] for name in ("dispatch", "registry")}
+        found += [f"outbox of {name}: {count}" for name, count in counts.items() if count]
+        if due := stack.query("dispatch", "SELECT count(*) FROM deadline WHERE due_at < clock_timestamp()")[0][0]:
+            found.append(f"deadlines due and not fired: {due}")
+        found += [f"queue {queue}: {count}" for queue, count in depths(stack).items() if count]
+    except (psycopg2.Error, pika.exceptions.AMQPError, OSError) as away:
+        return [f"a server is away: {away!r}"]
+    return found
+
+
+def depths(stack: ChaosStack) -> dict[str, int]:
+    """Messages that wait in each queue, by the broker's own count."""
+    with pika.BlockingConnection(parameters(stack)) as connection:
+        channel = connection.channel()
+        return {queue: channel.queue_declare(queue, passive=True).method.message_count for queue in QUEUES}
+
+
+def dead_ids(stack: ChaosStack) -> dict[str, set[str]]:
+    """Ids of the messages in the dead queues, by the queue they came from; closing puts them back."""
+    found: dict[str, set[str]] = {}
+    with pika.BlockingConnection(parameters(stack)) as connection:
+        channel = connection.channel()
+        for queue in (COMMANDS, GRID_TREE):
+            found[queue] = set()
+            while (got := channel.basic_get(f"{queue}.dead"))[0] is not None:
+                found[queue].add(str(got[1].message_id))
+    return found
+
+
+def parameters(stack: ChaosStack) -> pika.URLParameters:
+    wanted = pika.URLParameters(stack.broker_url)
+    wanted.socket_timeout = wanted.stack_timeout = 5
+    return wanted

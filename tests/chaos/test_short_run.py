@@ -1,0 +1,23 @@
+"""Faults of every main kind under load, and nothing is lost, doubled or forgotten; the long run is `make chaos`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.faults import SHORT
+from tests.chaos.short import short_run
+
+SEED = int(os.environ.get("SEED") or 1)
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+
+
+def test_what_was_acknowledged_survives_nine_faults_and_nothing_happens_twice(tmp_path: Path) -> None:
+    report = short_run(tmp_path, SEED)
+    assert report["found"] == []
+    assert sum(report["faults"].values()) == len(SHORT)
+    assert report["operations"]["ok"] > 50
+    assert report["operations"]["breaches"] > 0
