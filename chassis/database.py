@@ -7,7 +7,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -150,17 +150,7 @@ def create_engine(
         hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        connect_args={
-            "application_name": name,
-            "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
-            "connect_timeout": 5,
-            # A host that vanished is noticed in 10 s instead of the kernel's 15 minutes; under eventlet libpq
-            # does not watch connect_timeout, and this bounds the connect too.
-            "tcp_user_timeout": 10_000,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-        },
+        connect_args=_connect_arguments(name, options),
     )
     port = relay_port if relay_port is not None else int(os.environ.get("WANGGE_RELAY_PORT") or 0)
 
@@ -169,6 +159,20 @@ def create_engine(
         record.info[RELAY_PORT] = port
 
     return engine
+
+
+def _connect_arguments(name: str, options: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "application_name": name,
+        "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
+        "connect_timeout": 5,
+        # A host that vanished is noticed in 10 s instead of the kernel's 15 minutes; under eventlet libpq does not
+        # watch connect_timeout, and this bounds the connect too.
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+    }
 
 
 def check_wait_callback(expected: bool) -> None:  # noqa: FBT001 (the name of the function is the question)

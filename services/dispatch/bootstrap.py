@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from chassis import topology
 from chassis.cleaner import Cleaner, chassis_cleaners
 from chassis.database import create_engine, in_transaction
 from chassis.deadlines import Deadline, DeadlineClock
+from chassis.migrations import upgrade
 from chassis.nameko.problems import problem_of
 from chassis.relay import Relay
 from chassis.vault import Vault
@@ -31,6 +33,8 @@ from services.dispatch.application.index import EVENTS
 from services.dispatch.application.policies import put_policy
 from services.dispatch.application.ports import Actor, Answer, Fired
 from services.dispatch.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 __all__ = ["AuditReport", "Dispatch", "Reply", "verify_timelines"]
 
@@ -83,6 +87,11 @@ def shared_by(settings: Settings) -> Shared:
         policies=PolicyCache(),
         vault=Vault.from_text(settings.master_key, mode=settings.mode),
     )
+
+
+def migrate(database_url: str) -> None:
+    """Bring the database to the newest schema; one process at a time, the others wait."""
+    upgrade(MIGRATIONS, database_url)
 
 
 def put_policies(engine: Engine, policies: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, bool]]:

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine
 
 from chassis import topology
 from chassis.cleaner import Cleaner, chassis_cleaners
 from chassis.database import create_engine
+from chassis.migrations import upgrade
 from chassis.relay import Relay
 from contracts.names import REGISTRY
 from services.registry.adapters.books import with_books
@@ -115,7 +114,4 @@ def announce(database_url: str, progress: Progress) -> int:
 
 def migrate(database_url: str) -> None:
     """Bring the database to the newest schema; one process at a time, the others wait."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["database_url"] = database_url
-    command.upgrade(config, "head")
+    upgrade(MIGRATIONS, database_url)

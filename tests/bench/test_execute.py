@@ -19,7 +19,6 @@ from chassis import settings as chassis_settings
 from chassis.database import create_engine
 from chassis.vault import DEVELOPMENT_MASTER_KEY
 from services.dispatch import bootstrap
-from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import Settings
 from tests.bench.interleaved import medians, show
 from tests.bench.raw_rows import Change, RawRows, Tables
@@ -37,7 +36,7 @@ RATIO_FLOOR, STAMPS_FLOOR = 0.2, 1_000
 @pytest.fixture
 def url(new_database) -> str:
     url = new_database("dispatch", role="dispatch")
-    upgrade(url)
+    bootstrap.migrate(url)
     return url
 
 

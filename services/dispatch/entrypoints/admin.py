@@ -19,7 +19,6 @@ from chassis.database import create_engine
 from chassis.settings import load_or_exit
 from services.dispatch import bootstrap
 from services.dispatch.domain.errors import Refusal
-from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import AdminSettings
 
 SHOWN = 20
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = load_or_exit(AdminSettings)
     logs.configure("dispatch-admin", settings.log_level, settings.instance)
     if asked.command == "migrate":
-        upgrade(settings.database_url)
+        bootstrap.migrate(settings.database_url)
         return 0
     engine = create_engine(settings.database_url, name="dispatch-admin", pool_size=1)
     try:

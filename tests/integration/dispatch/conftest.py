@@ -17,7 +17,6 @@ from chassis.database import create_engine
 from chassis.ids import uuid7
 from chassis.vault import DEVELOPMENT_MASTER_KEY
 from services.dispatch import bootstrap
-from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import Settings
 from tests.integration.dispatch.county import DEV, IN_WEST, STATION, call_for_help, command, fill_county
 
@@ -26,7 +25,7 @@ from tests.integration.dispatch.county import DEV, IN_WEST, STATION, call_for_he
 def migrated_url(new_database):
     """A database as the stack makes it: owned by a plain role."""
     url = new_database("dispatch", role="dispatch")
-    upgrade(url)
+    bootstrap.migrate(url)
     return url
 
 

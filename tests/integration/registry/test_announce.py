@@ -12,7 +12,6 @@ from chassis.database import create_engine
 from chassis.vault import DEVELOPMENT_MASTER_KEY
 from contracts import catalogue, envelope
 from services.dispatch import bootstrap as dispatch_bootstrap
-from services.dispatch.migrations.schema import upgrade
 from services.dispatch.settings import Settings
 from services.registry import bootstrap
 from services.registry.application import announce as announcing
@@ -140,7 +139,7 @@ def test_it_goes_in_small_transactions_and_tells_how_far_it_is(database_url, eng
 def consumer(new_database):
     """Dispatch's read model in a database that has heard of nothing; `rows()` is what it holds."""
     url = new_database("dispatch", role="dispatch")
-    upgrade(url)
+    dispatch_bootstrap.migrate(url)
     engine = create_engine(url, name="registry-tests", pool_size=2)
     environment = {"DATABASE_URL": url, "AMQP_URL": "amqp://nobody@127.0.0.1:1/", "WANGGE_HEALTH_PORT": "0"}
     environment["WANGGE_MASTER_KEY"] = DEVELOPMENT_MASTER_KEY

@@ -5,11 +5,11 @@ import sys
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
+from chassis.migrations import configuration
 from services.registry import bootstrap
 from services.registry.adapters.geometry_type import BoundaryType
 from services.registry.adapters.tables import metadata
@@ -34,8 +34,10 @@ def ours(_object, name, kind, reflected, _compare_to):
     return not (kind == "table" and reflected and name in ("spatial_ref_sys", "alembic_version"))
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_knows(migrated_url, geometry_is_known):
-    engine = sa.create_engine(migrated_url)
+def test_the_migrations_make_exactly_the_tables_that_the_code_knows(new_database, geometry_is_known):
+    url = new_database("registry", role="registry", extensions=["postgis"])
+    bootstrap.migrate(url)
+    engine = sa.create_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": ours})
         differences = compare_metadata(context, metadata)
@@ -44,8 +46,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_knows(migrated_url
 
 
 def test_there_is_one_head():
-    config = Config()
-    config.set_main_option("script_location", str(bootstrap.MIGRATIONS))
+    config = configuration(bootstrap.MIGRATIONS, "postgresql://nowhere")
     assert len(ScriptDirectory.from_config(config).get_heads()) == 1
 
 

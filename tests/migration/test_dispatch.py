@@ -12,9 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from chassis.migrations import configuration
 from services.dispatch.adapters.tables import metadata
+from services.dispatch.bootstrap import MIGRATIONS, migrate
 from services.dispatch.domain.policy import PolicyBook, SlaPolicy, built_in_rules
-from services.dispatch.migrations.schema import HERE, configuration, upgrade
 
 pytestmark = pytest.mark.integration
 
@@ -33,23 +34,23 @@ def engine(database):
 
 
 def test_there_is_one_head_and_the_numbers_have_no_gap():
-    script = ScriptDirectory.from_config(configuration("postgresql://nowhere"))
+    script = ScriptDirectory.from_config(configuration(MIGRATIONS, "postgresql://nowhere"))
     revisions = sorted(each.revision for each in script.walk_revisions())
     assert script.get_heads() == [revisions[-1]]
     assert revisions == [f"{number:04}" for number in range(1, len(revisions) + 1)]
 
 
 def test_an_empty_database_is_brought_to_the_schema_that_the_code_uses(database, engine):
-    upgrade(database)
+    migrate(database)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
 
 def test_upgrading_twice_changes_nothing(database, engine):
-    upgrade(database)
+    migrate(database)
     before = inspect(engine).get_table_names()
-    upgrade(database)
+    migrate(database)
     assert inspect(engine).get_table_names() == before
 
 
@@ -64,7 +65,7 @@ def test_two_processes_may_upgrade_at_the_same_time(database, engine):
 
 
 def test_the_built_in_policies_are_seeded_as_the_domain_ships_them(database, engine):
-    upgrade(database)
+    migrate(database)
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT policy_id, version, valid_from, rules FROM sla_policy")).all()
     book = PolicyBook(SlaPolicy.from_rules(*row) for row in rows)
@@ -73,5 +74,5 @@ def test_the_built_in_policies_are_seeded_as_the_domain_ships_them(database, eng
 
 
 def test_the_seed_is_a_copy_so_that_editing_the_domains_file_needs_a_new_version():
-    seeded = json.loads((HERE / "versions" / "0003_built_in_policies.json").read_text(encoding="utf-8"))
+    seeded = json.loads((MIGRATIONS / "versions" / "0003_built_in_policies.json").read_text(encoding="utf-8"))
     assert seeded == built_in_rules(), "add a migration with version 2 instead of editing version 1"
