@@ -13,7 +13,7 @@ class ApiError(Exception):
 
 def connect(instance: str) -> httpx.Client:
     """A client of the gateway of `instance`, with its token. Raises ApiError when that stack is not up."""
-    from cli.stack.instance import NotUpError, address
+    from cli.stack.address import NotUpError, address
 
     try:
         found = address(instance)

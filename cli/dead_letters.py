@@ -78,7 +78,8 @@ def drop(queue: str, key: str, instance: str) -> None:
 def dead_letters_of(instance: str) -> Iterator[tuple[Any, str]]:
     """chassis.dead_letters and the broker's URL; its refusals become messages for a person."""
     from chassis import dead_letters as store
-    from cli.stack.instance import Instance, address
+    from cli.stack.address import address
+    from cli.stack.instance import Instance
     from cli.stack.plan import read_plan
 
     address(instance)

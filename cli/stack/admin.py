@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from cli.stack.instance import Instance, address
+from cli.stack.address import address
+from cli.stack.instance import Instance
 from cli.stack.packages import StackError
 from cli.stack.plan import read_plan
 

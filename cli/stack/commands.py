@@ -38,7 +38,7 @@ def up(instance: str, *, as_json: bool, within: float, parts: Path | None) -> No
     A second `up` changes nothing and prints the same. Data and logs live in .run/NAME.
     """
     from cli.stack import up as starting
-    from cli.stack.instance import address
+    from cli.stack.address import address
     from cli.stack.status import describe_parts
 
     chosen = Instance.named(instance)

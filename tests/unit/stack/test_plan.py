@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.instance import Instance, NotUpError, address
+from cli.stack.address import NotUpError, address
+from cli.stack.instance import Instance
 from cli.stack.packages import StackError
 from cli.stack.parts import read_parts
 from cli.stack.plan import Plan, make_plan, read_plan
