@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-INTERVALS = (("push", "推送"), ("assign", "派发"), ("arrive", "到场"), ("total", "全程"))
+from cli.stages import STAGES
 
 
 @click.command(
@@ -46,7 +46,7 @@ def show(report: dict[str, Any]) -> None:
     for title in ("分组 group", "环节 interval", "件数 count", "达标 within", "%", "p50 s", "p90 s", "p99 s"):
         table.add_column(title, justify="left" if title[0] in "分环" else "right")
     for group in report["groups"]:
-        for name, label in INTERVALS:
+        for name, label in STAGES.items():
             table.add_row(group["key"], f"{label} {name}", *cells(group[name]))
     Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(table)
 

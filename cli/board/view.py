@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-STAGES = {"push": "推送", "assign": "下派", "arrive": "到场", "total": "全程"}
+from cli.stages import STAGES
+
 STATES = {
     "received": "已接报",
     "pushed": "已推送",
