@@ -20,7 +20,6 @@ from cli.replay.progress import progress
 from cli.replay.report import draw, figures
 
 TICK_SECONDS = 0.1
-TARGETS = {"push": 60, "assign": 60, "arrive": 300, "total": 420}
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Result:
 
     def drawing(self) -> list[str]:
         """The report as text."""
-        return draw(self.figures, TARGETS)
+        return draw(self.figures)
 
 
 class Playback:

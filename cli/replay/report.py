@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-STAGES = {
-    "push": ("推送", "push"),
-    "assign": ("下派", "assign"),
-    "arrive": ("到场", "arrive"),
-    "total": ("全程", "total"),
-}
+from cli.stages import STAGES, TARGETS
+
 FIGURES = ("count", "within", "p50", "p90", "p99")
 BAR = 24
 
@@ -25,19 +21,19 @@ def figures(report: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def draw(result: Mapping[str, Any], targets: Mapping[str, int]) -> list[str]:
+def draw(result: Mapping[str, Any]) -> list[str]:
     """The figures as lines of text, each compliance as a bar."""
     lines = [f"115 报告 report: {result['incidents']} 起警情 incidents"]
-    for stage, (zh, en) in STAGES.items():
+    for stage, zh in STAGES.items():
         row = result[stage]
         if not row["count"]:
-            lines.append(f"  {zh} {en:<7} 无数据 no data")
+            lines.append(f"  {zh} {stage:<7} 无数据 no data")
             continue
         share = row["within"] / row["count"]
         bar = ("█" * round(share * BAR)).ljust(BAR, "░")
-        target = f"≤ {targets[stage]} s"
+        target = f"≤ {TARGETS[stage]} s"
         lines.append(
-            f"  {zh} {en:<7}{target:>8}  {bar} {share:6.1%}  {row['within']}/{row['count']}"
+            f"  {zh} {stage:<7}{target:>8}  {bar} {share:6.1%}  {row['within']}/{row['count']}"
             f"  p50 {row['p50']:g} s  p90 {row['p90']:g} s  p99 {row['p99']:g} s"
         )
     return lines

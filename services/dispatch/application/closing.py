@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from services.dispatch.application.context import Command, Context, Result, told
 from services.dispatch.domain import closing
+from services.dispatch.domain.merging import mirror
 
 
 def close(context: Context, command: Command) -> Result:
     """Nothing is left to do."""
-    incident = context.incident(command)
-    closing.close(incident, context.report(command), command["data"].get("reason"))
+    incident, report = context.incident(command), context.report(command)
+    since = incident.version
+    closing.close(incident, report, command["data"].get("reason"))
+    if incident.merge is not None:
+        mirror(incident, context.root_of(incident), report, since)
     return told(incident)
 
 

@@ -56,10 +56,14 @@ def push(incident: Incident, route: Route, report: Report, note: str | None = No
     incident.stamps["pushed"] = stamp
     incident.state = IncidentState.PUSHED
     _settle_at(incident, route)
+    # A duplicate's teams may be on their way before the root itself is pushed.
+    incident.derive()
     incident.remark(report, "pushed", note)
     incident.emit("pushed", report, **_push_data(route), **_odd(route, stamp.flags))
     incident.judge_clocks(("push",), report)
     incident.start_clock("assign", "pushed", report.occurred_at, report)
+    if incident.absorbed:
+        incident.judge_clocks(("assign",), report)
 
 
 def acknowledge(incident: Incident, report: Report, note: str | None = None) -> None:

@@ -121,14 +121,20 @@ def watch_arrival(incident: Incident, report: Report) -> None:
     for absorbed in incident.absorbed.values():
         at = absorbed.first_assigned_at if absorbed.round and absorbed.cycle == incident.cycle else None
         started_at = min(filter(None, (started_at, at)), default=None)
-    if started_at is None:
+    if started_at is not None:
+        clock = incident.clockwork.current("arrive")
+        if clock is None or clock.cycle != incident.cycle or clock.stop_reason == "unmerged":
+            incident.start_clock("arrive", "assigned", started_at, report)
+        incident.judge_clocks(("arrive",), report)
+    _stop_what_is_over(incident, report)
+
+
+def _stop_what_is_over(incident: Incident, report: Report) -> None:
+    # Only after judging: who has arrived meets the clock; stopped first, it would breach and be taken back at once.
+    if incident.state in OPEN_INCIDENT:
         return
-    clock = incident.clockwork.current("arrive")
-    if clock is None or clock.cycle != incident.cycle or clock.stop_reason == "unmerged":
-        incident.start_clock("arrive", "assigned", started_at, report)
-        if incident.state not in OPEN_INCIDENT:
-            incident.stop_clocks(incident.at("resolved") or report.occurred_at, report, str(incident.state))
-    incident.judge_clocks(("arrive",), report)
+    ended = "resolved" if "resolved" in incident.stamps else "cancelled"
+    incident.stop_clocks(incident.at(ended) or report.occurred_at, report, ended, ("push", "assign", "arrive"))
 
 
 def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from services.dispatch.domain.assignment import Assignment, Roster, earliest
-from services.dispatch.domain.clocks import Breach, Clock, Clockwork, judge
+from services.dispatch.domain.clocks import SPANS, Breach, Clock, Clockwork, judge
 from services.dispatch.domain.events import DeadlineChanges, IncidentEvent, wire_time
 from services.dispatch.domain.policy import SlaPolicy
 from services.dispatch.domain.stamps import PastStamp, Report, Stamp
@@ -213,12 +213,14 @@ class Incident:
             started_at, met_at = self._span(clock)
             self._judge(clock, started_at or clock.started_at, met_at, report, reason)
 
-    def stop_clocks(self, at: datetime, report: Report, reason: str) -> tuple[tuple[str, int], ...]:
-        """Stop what still runs, as of `at`: what was due before and is not there is a breach.
+    def stop_clocks(
+        self, at: datetime, report: Report, reason: str, stages: Collection[str] = tuple(SPANS)
+    ) -> tuple[tuple[str, int], ...]:
+        """Stop what still runs of `stages`, as of `at`: what was due before and is not there is a breach.
 
         Returns what was stopped.
         """
-        stopped = [clock for clock in self.clockwork.clocks if clock.ended_at is None]
+        stopped = [clock for clock in self.clockwork.clocks if clock.ended_at is None and clock.stage in stages]
         for clock in stopped:
             clock.stop_reason = reason
             self._judge(clock, clock.started_at, None, report, "late_report", stopped_at=at)

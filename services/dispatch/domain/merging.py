@@ -54,7 +54,6 @@ def merge(duplicate: Incident, parent: Incident, root: Incident, children: Seque
     duplicate.emit("merged", report, into=str(root.id))
     stopped = duplicate.stop_clocks(report.occurred_at, report, "merged")
     duplicate.merge = MergeLink(parent.id, root.id, report.occurred_at, before, stopped)
-    duplicate.absorbed.clear()
     _learn(duplicate, root)
     for child in children:
         _move(child, root, report)
@@ -85,6 +84,9 @@ def unmerge(
         root.absorbed.pop(gone.id, None)
     duplicate.merge = None
     duplicate.state = link.state_before
+    # What it knew of its own duplicates has waited for it, except of those that have left the root meanwhile.
+    for stranger in duplicate.absorbed.keys() - {child.id for child in own}:
+        del duplicate.absorbed[stranger]
     for child in own:
         _move(child, duplicate, report)
         _learn(child, duplicate)
@@ -95,14 +97,14 @@ def unmerge(
     _recount(duplicate, report, fell_back=fell_back)
     root_fell_back = root.derive()
     root.emit("unmerged", report, out_of=str(root.id))
+    _keep_met(root)
     _forget_arrival(root, report)
     _recount(root, report, fell_back=root_fell_back)
 
 
 def mirror(duplicate: Incident, root: Incident, report: Report, since: int) -> None:
     """Have the root know how far the duplicate's teams are now, and tell there what they told since version `since`."""
-    if not _learn(duplicate, root):
-        return
+    _learn(duplicate, root)
     fell_back = root.derive()
     for event in duplicate.events:
         if event.version > since and event.type in _TEAM_FACTS:
@@ -110,7 +112,7 @@ def mirror(duplicate: Incident, root: Incident, report: Report, since: int) -> N
     _recount(root, report, fell_back=fell_back)
 
 
-def _learn(duplicate: Incident, root: Incident) -> bool:
+def _learn(duplicate: Incident, root: Incident) -> None:
     reach = duplicate.roster.reach(duplicate.cycle)
     counts = reach is not IncidentState.PUSHED
     known = root.absorbed.get(duplicate.id)
@@ -119,10 +121,8 @@ def _learn(duplicate: Incident, root: Incident) -> bool:
         known.cycle if known else root.cycle, round, duplicate.roster.first("assigned"),
         duplicate.roster.first("arrived"), reach
     )  # fmt: skip
-    if fresh == known or (known is None and not duplicate.assignments):
-        return False
-    root.absorbed[duplicate.id] = fresh
-    return True
+    if known is not None or duplicate.assignments:
+        root.absorbed[duplicate.id] = fresh
 
 
 def _recount(incident: Incident, report: Report, *, fell_back: bool) -> None:
@@ -130,6 +130,14 @@ def _recount(incident: Incident, report: Report, *, fell_back: bool) -> None:
     watch_arrival(incident, report)
     if fell_back:
         incident.fall_back(report)
+
+
+def _keep_met(root: Incident) -> None:
+    # Somebody was on the way when it was asked for: the clock stays met, and falling back starts the next one.
+    for clock in root.clockwork.of("assign"):
+        others = any(a.round == clock.round for a in root.absorbed.values())
+        if clock.met_at is not None and not others and root.roster.first_offer(clock.round) is None:
+            clock.stop_reason = "unmerged"
 
 
 def _forget_arrival(root: Incident, report: Report) -> None:
