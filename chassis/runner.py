@@ -3,7 +3,7 @@
 The service's entry module patches first, then calls this:
 
     import eventlet
-    eventlet.monkey_patch()
+    patch()  # chassis.nameko.patch
     …
     run_service(DispatchService, settings, engine=engine, declare=lambda: topology.declare(…))
 """

@@ -2,9 +2,9 @@
 
 import gc
 
-import eventlet
+from chassis.nameko.patch import patch
 
-eventlet.monkey_patch()
+patch()
 
 # Imports after the patch on purpose: whatever touches sockets or psycopg2 first would block the whole process.
 from functools import partial

@@ -1,8 +1,8 @@
 """The registry's service process: answers queries over RPC."""
 
-import eventlet
+from chassis.nameko.patch import patch
 
-eventlet.monkey_patch()
+patch()
 
 # Imports after the patch on purpose: whatever touches sockets or psycopg2 first would block the whole process.
 from datetime import datetime
