@@ -2,8 +2,8 @@
 
 The service's entry module patches first, then calls this:
 
-    import eventlet
-    patch()  # chassis.nameko.patch
+    from chassis.nameko.patch import patch
+    patch()
     …
     run_service(DispatchService, settings, engine=engine, declare=lambda: topology.declare(…))
 """
