@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
+from tests.chaos.clocks import JUMPERS
 from tests.chaos.dice import dice_of
 from tests.chaos.journal import Journal
 from tests.chaos.messages import Partner
@@ -18,7 +19,11 @@ SERVERS = ("broker", "postgres")
 NETWORK = ("amqp", "db")
 FREEZE_SECONDS = 8.0
 BACK_SECONDS = 90.0
-ORDINARY_MEMORY = "1GiB"
+ALARMS = {
+    # kind: rabbitmqctl's words, a limit that is passed already, the stack's own limit
+    "memory-alarm": (("set_vm_memory_high_watermark", "absolute"), "1MB", "1GiB"),
+    "disk-alarm": (("set_disk_free_limit",), "100TB", "200MB"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ KINDS: dict[str, tuple[int, tuple[str, ...], float, float]] = {
     "half-open-to-client": (2, NETWORK, 1, FREEZE_SECONDS),
     "refuse": (2, NETWORK, 1, FREEZE_SECONDS),
     "memory-alarm": (1, ("broker",), 2, 6),
+    "disk-alarm": (1, ("broker",), 2, 6),
+    "clock-jump": (2, JUMPERS, 1, FREEZE_SECONDS),
     "poison": (2, ("queues",), 0, 0),
     "commands": (2, ("queues",), 0, 0),
     "again": (2, ("queues",), 0, 0),
@@ -95,7 +102,9 @@ class Injector:
             "kill-backend": self._kill_backend,
             "freeze-backend": self._freeze_backend,
             "reset": lambda fault: self._count(self._stack.proxies[fault.target].reset_all()),
-            "memory-alarm": self._memory_alarm,
+            "memory-alarm": self._alarm,
+            "disk-alarm": self._alarm,
+            "clock-jump": self._clock_jump,
             "poison": lambda _fault: partner.poison(),
             "commands": lambda _fault: partner.commands(),
             "again": lambda _fault: partner.again(),
@@ -163,15 +172,25 @@ class Injector:
     def _count(self, connections: int) -> None:
         self._journal.add("cut", connections=connections)
 
-    def _memory_alarm(self, fault: Fault) -> None:
+    def _alarm(self, fault: Fault) -> None:
+        """The broker finds itself short of memory or disk and takes no messages from anybody."""
+        setting, short, ordinary = ALARMS[fault.kind]
         broker = self._stack.plan.broker
         assert broker is not None
         eventually(broker.answers, within=BACK_SECONDS, every=0.2)
-        broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
+        broker.control(*setting, short)
         try:
             self._waiting.wait(fault.seconds)
         finally:
-            broker.control("set_vm_memory_high_watermark", "absolute", ORDINARY_MEMORY)
+            broker.control(*setting, ordinary)
+
+    def _clock_jump(self, fault: Fault) -> None:
+        """An hour forward or back, by the length of the fault: whichever, the database's clock is the judge."""
+        self._stack.clocks.set(fault.target, 3600 if int(fault.seconds * 10) % 2 else -3600)
+        try:
+            self._waiting.wait(fault.seconds)
+        finally:
+            self._stack.clocks.set(fault.target, 0)
 
     def _roll(self, fault: Fault) -> None:
         """SIGTERM one replica, wait until it is back, then the other: what a new version does."""

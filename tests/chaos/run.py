@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from cli.stack.instance import CHECKOUT
@@ -28,8 +27,6 @@ from tests.chaos.watching import StreamReader, Witness
 from tests.support.eventually import eventually
 
 FOLDER = CHECKOUT / ".run" / "chaos"
-QUIET_SECONDS = 16.0
-"""After the load has ended: every target and every level above it comes due within this."""
 LISTED = 50
 
 
@@ -83,8 +80,7 @@ def _under_faults(asked: Asked, stack: ChaosStack, journal: Journal, began: floa
     drained_after, left = settling.drained(stack)
     say(began, f"faults are over; drained after {drained_after:.1f} s {left or ''}")
     load.join(within=90)
-    Event().wait(QUIET_SECONDS)
-    found = [f"drained: {each}" for each in left] + [f"at rest: {each}" for each in settling.drained(stack)[1]]
+    found = [f"drained: {each}" for each in left] + [f"at rest: {each}" for each in settling.run_out(stack)]
     _wait_for_the_onlookers(stack, journal)
     reader.stop()
     witness.stop()

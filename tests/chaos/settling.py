@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Event
 
 import pika
@@ -13,20 +14,40 @@ from tests.chaos.messages import COMMANDS, GRID_TREE
 from tests.chaos.stack import ChaosStack
 
 DRAIN_SECONDS = 30.0
+CLOCK_SECONDS = 60.0
+"""The slowest clock of an incident left alone: its target once for itself and once for every level above."""
 QUEUES = tuple(
     f"{queue}{tail}" for queue in (COMMANDS, GRID_TREE) for tail in ("", ".retry.1s", ".retry.10s", ".retry.60s")
 )
 
 
-def drained(stack: ChaosStack, within: float = DRAIN_SECONDS) -> tuple[float, list[str]]:
+def drained(stack: ChaosStack) -> tuple[float, list[str]]:
     """Seconds until nothing waited anywhere and every part was ready, and what still did when time was over."""
+    return until_empty(lambda: waiting(stack), DRAIN_SECONDS)
+
+
+def until_empty(look: Callable[[], list[str]], within: float) -> tuple[float, list[str]]:
+    """Seconds until `look` found nothing, and what it found last."""
     began = time.monotonic()
     while True:
-        left = waiting(stack)
+        left = look()
         took = time.monotonic() - began
         if not left or took > within:
             return took, left
         Event().wait(0.25)
+
+
+def run_out(stack: ChaosStack) -> list[str]:
+    """Wait until every clock of the run has come to its end and all of it is told; what has not by then."""
+    return until_empty(lambda: still_running(stack) + waiting(stack), CLOCK_SECONDS)[1]
+
+
+def still_running(stack: ChaosStack) -> list[str]:
+    """Deadlines of this run; the offers' own lie far beyond it."""
+    count = stack.query(
+        "dispatch", "SELECT count(*) FROM deadline WHERE due_at < clock_timestamp() + interval '1 hour'"
+    )
+    return [f"deadlines armed: {count[0][0]}"] if count[0][0] else []
 
 
 def waiting(stack: ChaosStack) -> list[str]:
