@@ -90,6 +90,14 @@ class Assignment:
         if self.state in _CLOSED_FOR_GOOD or (self.state is AssignmentState.EXPIRED and stage == "cleared"):
             raise self._conflict(f"assignment_{self.state}", f"the assignment was {self.state}")
 
+    def refuse_unless_of_cycle(self, cycle: int) -> None:
+        """Raises Conflict `assignment_expired` for an expired offer of before the incident was reopened.
+
+        Taken up again it would meet the new cycle's assign clock without counting there: nobody would be asked for.
+        """
+        if self.cycle != cycle:
+            raise self._conflict("assignment_expired", "the offer expired before the incident was reopened")
+
     def refuse_unless_offered(self, ending: str) -> None:
         """Raises Conflict unless the offer can still be refused, expire or be withdrawn."""
         if self.told(ending):

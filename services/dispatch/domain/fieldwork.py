@@ -143,6 +143,7 @@ def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report
     revived = assignment.state is AssignmentState.EXPIRED
     if revived:
         refuse_unless(incident, (*AT_WORK, IncidentState.MERGED), "answer an expired offer of")
+        assignment.refuse_unless_of_cycle(incident.cycle)
         _refuse_twice(incident, assignment.team_id)
     previous, following = assignment.neighbours(stage)
     flags = _judged(incident, report, previous=previous, following=following)

@@ -7,7 +7,7 @@ un-merge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from services.dispatch.domain.errors import Conflict, Invalid
@@ -80,8 +80,7 @@ def unmerge(
         )
     refuse_future(duplicate, report)
     own = _descendants(duplicate.id, others)
-    for gone in (duplicate, *own):
-        root.absorbed.pop(gone.id, None)
+    left = [root.absorbed.pop(gone.id, None) for gone in (duplicate, *own)]
     duplicate.merge = None
     duplicate.state = link.state_before
     # What it knew of its own duplicates has waited for it, except of those that have left the root meanwhile.
@@ -97,7 +96,7 @@ def unmerge(
     _recount(duplicate, report, fell_back=fell_back)
     root_fell_back = root.derive()
     root.emit("unmerged", report, out_of=str(root.id))
-    _keep_met(root)
+    _keep_met(root, {known.cycle for known in left if known is not None and known.round})
     _forget_arrival(root, report)
     _recount(root, report, fell_back=root_fell_back)
 
@@ -132,7 +131,11 @@ def _recount(incident: Incident, report: Report, *, fell_back: bool) -> None:
         incident.fall_back(report)
 
 
-def _keep_met(root: Incident) -> None:
+def _keep_met(root: Incident, left: Collection[int]) -> None:
+    # What a cycle was that has ended since stays as it was told then.
+    for clock in root.clockwork.of("arrive"):
+        if clock.cycle != root.cycle and clock.cycle in left:
+            clock.stop_reason = "unmerged"
     # Somebody was on the way when it was asked for: the clock stays met, and falling back starts the next one.
     for clock in root.clockwork.of("assign"):
         others = any(a.round == clock.round for a in root.absorbed.values())

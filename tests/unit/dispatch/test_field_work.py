@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.dispatch.domain import desk, fieldwork
+from services.dispatch.domain import closing, desk, fieldwork
 from services.dispatch.domain.errors import Conflict
 from services.dispatch.domain.firing import fire
 from services.dispatch.domain.states import AssignmentState, IncidentState
@@ -119,3 +119,15 @@ def test_events_carry_no_words_no_names_and_no_place():
     fieldwork.refuse(incident, incident.assignments[0], report(30), "my back hurts")
     told = " ".join(str(value) for event in incident.events for value in event.data.values())
     assert not any(word in told for word in ("fell", "Road", "hurts", "120.0"))
+
+
+def test_an_offer_that_expired_before_the_incident_was_reopened_cannot_be_taken_up():
+    """Seed 100004419 of the simulation: it met the new assign clock and counted nowhere: nobody was asked for."""
+    incident = assigned(at=20)
+    fire(incident, "answer.1", 1, t(50), t(50), NO_LADDER)
+    desk.resolve(incident, report(60), "settled")
+    closing.reopen(incident, report(100), "again")
+    with pytest.raises(Conflict) as refused:
+        fieldwork.accept(incident, incident.assignments[0], report(110))
+    assert refused.value.code == "assignment_expired"
+    assert (incident.state, incident.clockwork.current("assign").state) == (IncidentState.PUSHED, "running")

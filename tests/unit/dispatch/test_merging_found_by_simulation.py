@@ -1,0 +1,126 @@
+"""What the simulation found about merging.
+
+Each test names a seed that shows it when the product is put back to before the fix:
+`python -m tests.model.simulate --replay SEED`.
+"""
+
+from dataclasses import replace
+
+from services.dispatch.domain import closing, desk, fieldwork, merging
+from services.dispatch.domain.states import IncidentState
+from tests.unit.dispatch.asking import create, incident, on, run, tell
+from tests.unit.dispatch.builders import P115, ROUTE, armed, assigned, pushed, received, report, send, t, types
+
+WITH_FEEDBACK = replace(P115, targets={**P115.targets, "feedback": 600.0})
+
+
+def test_a_stage_that_moves_nothing_on_the_root_is_told_there_all_the_same():
+    """Seed 100000006: `accepted` and `cleared` of a duplicate's team never reached the root's timeline."""
+    root, duplicate = pushed(number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    for act, stage in ((fieldwork.accept, "accepted"), (fieldwork.arrive, "arrived"), (fieldwork.clear, "cleared")):
+        since = duplicate.version
+        act(duplicate, duplicate.assignments[0], report(40))
+        merging.mirror(duplicate, root, report(40), since)
+        assert types(root)[-1] == stage
+
+
+def test_a_root_that_is_pushed_after_the_merge_stands_where_its_duplicates_teams_are():
+    """Seed 100000246: it said `pushed` with a team on the scene, and its assign clock ran for nothing."""
+    root, duplicate = received(number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    desk.push(root, ROUTE, report(40))
+    assert root.state is IncidentState.ASSIGNED
+    assert root.clockwork.current("assign").state == "met"
+    assert not any("assign" in kind for kind in armed(root))
+
+
+def test_a_duplicate_that_came_in_time_is_no_false_breach_of_a_resolved_root():
+    """Seed 100000184: `breached` and `breach_withdrawn` were told in one breath."""
+    root, duplicate = assigned(at=20, number=1), assigned(at=25, number=2)
+    fieldwork.withdraw(root, root.assignments[0], report(26), "")
+    root.clockwork.clocks[:] = [clock for clock in root.clockwork.clocks if clock.stage != "arrive"]
+    desk.resolve(root, report(900), "settled")
+    fieldwork.arrive(duplicate, duplicate.assignments[0], report(200, 910))
+    merging.merge(duplicate, root, root, [], report(920))
+    assert root.clockwork.current("arrive").state == "met"
+    assert "breached" not in types(root)[-2:]
+
+
+def test_closing_a_duplicate_takes_its_teams_off_the_root_too(database):
+    """Seed 100000752: the root stayed `on_scene` with nobody there and nobody asked for."""
+    run(database, create("1", push=True), create("2", push=True), on("incident.assign", "2", team="T1"))
+    run(database, tell("arrive", "T1", "2"), on("incident.merge", "2", into="police110:1"), seconds=20)
+    assert incident(database, "1").state is IncidentState.ON_SCENE
+    run(database, on("incident.close", "2"), seconds=30)
+    root = incident(database, "1")
+    assert (root.state, types(root)[-1]) == (IncidentState.PUSHED, "withdrawn")
+    assert root.clockwork.current("assign").state == "running"
+
+
+def test_an_incident_that_goes_under_another_keeps_what_its_own_duplicates_had_met():
+    """Once chains of merges were drawn: its arrive clock forgot who had met it and measured from another team."""
+    top, middle, child = pushed(number=1), pushed(number=2), assigned(at=20, number=3)
+    merging.merge(child, middle, middle, [], report(30))
+    since = child.version
+    fieldwork.arrive(child, child.assignments[0], report(60))
+    merging.mirror(child, middle, report(60), since)
+    merging.merge(middle, top, top, [child], report(70))
+    middle.judge_clocks(("assign", "arrive"), report(80))
+    arrival = middle.clockwork.current("arrive")
+    assert (arrival.started_at, arrival.met_at) == (t(20), t(60))
+
+
+def test_what_left_the_root_meanwhile_does_not_come_back_with_the_incident_it_had_come_with():
+    top, middle, child = pushed(number=1), pushed(number=2), assigned(at=20, number=3)
+    merging.merge(child, middle, middle, [], report(30))
+    merging.merge(middle, top, top, [child], report(40))
+    merging.unmerge(child, top, [middle, child], report(50))
+    merging.unmerge(middle, top, [middle], report(60))
+    assert (middle.absorbed, middle.state) == ({}, IncidentState.PUSHED)
+
+
+def test_taking_a_duplicate_out_of_an_archived_root_starts_no_clock_there():
+    """Seed 100003814: the arrive clock of an archived incident ran, breached and escalated."""
+    root, duplicate = assigned(at=20, number=1), assigned(at=20, team=8, number=2)
+    fieldwork.arrive(duplicate, duplicate.assignments[0], report(100))
+    merging.merge(duplicate, root, root, [], report(110))
+    desk.resolve(root, report(400), "settled")
+    desk.feed_back(root, report(410), "18")
+    closing.close(root, report(420))
+    closing.archive(root, report(430))
+    merging.unmerge(duplicate, root, [duplicate], report(440))
+    arrival = root.clockwork.current("arrive")
+    assert (arrival.stopped_at, arrival.state) == (t(400), "breached")
+    assert armed(root) == {}
+
+
+def test_an_assign_clock_that_a_duplicates_team_met_stays_met_when_the_team_leaves_with_it():
+    """Seed 100002565: two generations of one clock ran at once, and the older one could never end."""
+    root, duplicate = pushed(at=10, number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    merging.unmerge(duplicate, root, [duplicate], report(300))
+    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "running"]
+    assert not any(kind.endswith("assign#1") for kind in armed(root))
+
+
+def test_a_team_told_late_leaves_the_feedback_clock_of_a_resolved_incident_running():
+    incident = pushed(policy=WITH_FEEDBACK)
+    desk.resolve(incident, report(200), "settled")
+    send(incident, 100, recorded=210)
+    assert incident.clockwork.current("feedback").state == "running"
+    assert incident.clockwork.current("arrive").state == "stopped"
+    assert "breach.feedback#1" in armed(incident)
+
+
+def test_taking_a_duplicate_out_of_a_reopened_root_leaves_the_cycle_that_ended_as_it_was():
+    """Once a merged root was reopened: the arrive clock of the first cycle was measured anew at whatever came next."""
+    root, duplicate = assigned(at=40, number=1), assigned(at=20, team=8, number=2)
+    merging.merge(duplicate, root, root, [], report(50))
+    fieldwork.arrive(root, root.assignments[0], report(90))
+    desk.resolve(root, report(200), "settled")
+    closing.reopen(root, report(300), "again")
+    merging.unmerge(duplicate, root, [duplicate], report(310))
+    root.judge_clocks(("assign", "arrive"), report(320))
+    (arrival,) = root.clockwork.of("arrive")
+    assert (arrival.cycle, arrival.started_at, arrival.met_at) == (1, t(20), t(90))
