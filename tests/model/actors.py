@@ -1,0 +1,155 @@
+"""Who sends commands in the simulation: police, the desk, teams with their phones, and whoever errs or hurries.
+
+All of it is drawn from one seed. Times are whole milliseconds; most are whole seconds, so that things do fall on the
+very moment at which a clock is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from tests.model.county_model import Ask
+
+SECOND = 1000
+# (source, category), how often, how much slower everything goes than with a 110 call.
+MATTERS = (
+    (("police", "medical"), 64, 1), (("grid_worker", "whistle"), 14, 4), (("resident", "drill"), 12, 20),
+    (("resident", "citizen_assist"), 10, 60),
+)  # fmt: skip
+_MATTERS, _WEIGHTS, _SLOWNESS = zip(*MATTERS, strict=True)
+_CORRECTABLE = ("received", "pushed", "acknowledged", "resolved", "fed_back", "closed")
+_TEAM_STAGES = ("assigned", "accepted", "departed", "arrived", "cleared")
+_STRAY = (
+    "incident.push", "incident.acknowledge", "incident.escalate", "incident.resolve", "incident.feedback",
+    "incident.close", "incident.archive", "incident.cancel", "incident.reopen", "incident.hand_over", "incident.note",
+    "incident.assign", "assignment.withdraw", "assignment.arrive", "assignment.refuse", "incident.merge",
+    "incident.unmerge",
+)  # fmt: skip
+_STRAY_WEIGHTS = (4, 2, 3, 3, 2, 3, 2, 4, 5, 2, 2, 4, 4, 3, 2, 3, 3)
+
+Said = tuple[int, Ask]
+
+
+class Actors:
+    """The people of one lifecycle. Each method yields (when it happens, what is said)."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.incidents = random.choices((1, 2, 3), (78, 17, 5))[0]
+        self.slowness = dict.fromkeys(range(1, self.incidents + 1), 1)
+        self._keys = 0
+
+    def key(self) -> str:
+        self._keys += 1
+        return f"k{self._keys}"
+
+    def seconds(self, least: int, most: int, number: int) -> int:
+        """A while, longer in matters that take longer, sometimes to the millisecond."""
+        random = self.random
+        whole = random.randrange(least, most + 1) * SECOND * self.slowness[number]
+        return whole + (random.randrange(SECOND) if random.random() < 0.2 else 0)
+
+    def opening(self, number: int) -> Iterator[Said]:
+        """The call, and what a desk that does everything right would do with it."""
+        random = self.random
+        place = random.choices(range(len(MATTERS)), _WEIGHTS)[0]
+        self.slowness[number] = _SLOWNESS[place]
+        at = self.seconds(0, 120, number)
+        source, category = _MATTERS[place]
+        more = [("source", source), ("category", category)]
+        if random.random() < 0.4:
+            more.append(("push", True))
+        if random.random() < 0.08:
+            more.append(("exercise", True))
+        if random.random() < 0.06:
+            more.append(("located", False))
+        happened = at - random.choice((3599, 3600, 3601, 7200, 90_000)) * SECOND if random.random() < 0.07 else at
+        yield at, Ask("incident.create", self.key(), number, happened, more=tuple(more))
+        yield from self._at_the_desk(number, at)
+        for _ in range(random.choices((0, 1, 2, 4), (46, 28, 15, 11))[0]):
+            yield from self.stray(number, at)
+
+    def _at_the_desk(self, number: int, at: int) -> Iterator[Said]:
+        random = self.random
+        at += self.seconds(2, 85, number)
+        yield at, Ask("incident.push", self.key(), number, at)
+        if random.random() < 0.4:
+            yield at + 2 * SECOND, Ask("incident.acknowledge", self.key(), number, at + 2 * SECOND)
+        at += self.seconds(2, 80, number)
+        for _ in range(random.choices((0, 1, 2), (6, 74, 20))[0]):
+            yield at, Ask("incident.assign", self.key(), number, at, team=self._team(0.5))
+        if random.random() < 0.12:
+            return
+        at += self.seconds(120, 900, number)
+        for name in ("incident.resolve", "incident.feedback", "incident.close", "incident.archive"):
+            if random.random() < 0.06:
+                return
+            yield at, Ask(name, self.key(), number, at)
+            at += self.seconds(5, 300, number)
+
+    def answering(self, number: int, seq: int, team: str, at: int) -> Iterator[Said]:
+        """What a team does with an offer: nothing, refuse it, or go."""
+        random = self.random
+        chance = random.random()
+        if chance < 0.18:
+            return
+        at += self.seconds(1, 34, number)
+        address = {"seq": seq} if random.random() < 0.7 else {"team": team}
+        if chance < 0.28:
+            yield at, Ask("assignment.refuse", self.key(), number, at, **address)
+            return
+        for stage, likely, least, most in (
+            ("accept", 0.75, 1, 20), ("depart", 0.7, 5, 60), ("arrive", 0.93, 60, 380), ("clear", 0.85, 60, 600),
+        ):  # fmt: skip
+            if random.random() < likely:
+                yield at, Ask(f"assignment.{stage}", self.key(), number, at, **address)
+            at += self.seconds(least, most, number)
+
+    def stray(self, number: int, since: int) -> Iterator[Said]:
+        """Something out of the ordinary, right or wrong, at any time."""
+        random = self.random
+        at = since + self.seconds(0, 1500, number)
+        if random.random() < 0.3:
+            yield at, self._correction(number, at)
+            return
+        name = random.choices(_STRAY, _STRAY_WEIGHTS)[0]
+        more: tuple[tuple[str, object], ...] = ()
+        address: dict[str, object] = {}
+        if name == "incident.merge":
+            more = (("into", random.randrange(1, self.incidents + 1)),)
+        elif name == "incident.push" and random.random() < 0.7:
+            more = (("centre", random.choice(("community", "town", "county"))),)
+        elif name == "incident.assign":
+            address = {"team": self._team(0.6)}
+        elif name.startswith("assignment."):
+            address = {"seq": random.randrange(1, 4)} if random.random() < 0.6 else {"team": self._team(1.0)}
+        yield at, Ask(name, self.key(), number, at, more=more, **address)
+
+    def merging(self) -> Iterator[Said]:
+        """People find that two calls are one incident, and now and then that they are not."""
+        random = self.random
+        for number in range(2, self.incidents + 1):
+            at = self.seconds(30, 900, number)
+            into = random.randrange(1, number)
+            yield at, Ask("incident.merge", self.key(), number, at, more=(("into", into),))
+            if random.random() < 0.45:
+                at += self.seconds(1, 900, number)
+                yield at, Ask("incident.unmerge", self.key(), number, at)
+        if self.incidents > 2 and random.random() < 0.5:
+            at = self.seconds(60, 1200, 1)
+            yield at, Ask("incident.merge", self.key(), 1, at, more=(("into", 3),))
+
+    def _correction(self, number: int, at: int) -> Ask:
+        random = self.random
+        shift = random.choice((-300, -120, -60, -20, -1, 0, 1, 10, 60)) * SECOND * self.slowness[number]
+        to = max(at - self.seconds(0, 600, number) + shift, -3600 * SECOND)
+        if random.random() < 0.6:
+            stage = random.choice(_TEAM_STAGES)
+            return Ask("incident.correct", self.key(), number, None, seq=random.randrange(1, 3),
+                       more=(("stage", stage), ("to", to)))  # fmt: skip
+        more = (("stage", random.choice(_CORRECTABLE)), ("to", to))
+        return Ask("incident.correct", self.key(), number, None, more=more)
+
+    def _team(self, named: float) -> str | None:
+        return self.random.choice(("T1", "T2", "T3", "T4")) if self.random.random() < named else None

@@ -1,0 +1,29 @@
+"""A short seeded simulation; the long one is `python -m tests.model.simulate --lifecycles 1000000`."""
+
+import pytest
+
+from tests.model.simulate import SEEDS_APART, live, simulate
+
+LIFECYCLES = 2_000
+# What must have happened in it; otherwise it proves less than it says.
+FAULTS = (
+    "answer lost", "clock answer lost", "clock fired twice", "clock killed before commit",
+    "clock killed between steps", "clock late", "clock of the source wrong", "database away",
+    "deadline skipped while locked", "delayed", "duplicated", "key used twice", "killed before commit",
+    "killed between steps", "phone offline", "read back from rows", "reordered", "stale deadline fired",
+    "twin at the same key",
+)  # fmt: skip
+
+
+@pytest.mark.timeout(240)
+def test_two_thousand_lifecycles_break_no_promise():
+    report = simulate(LIFECYCLES, seed=1, processes=2)
+    assert report.violations == []
+    assert report.lifecycles == LIFECYCLES
+    assert [fault for fault in FAULTS if not report.faults[fault]] == []
+
+
+def test_the_same_seed_gives_the_same_figures_however_many_processes_share_it():
+    alone = live(range(3 * SEEDS_APART, 3 * SEEDS_APART + 60))
+    shared = simulate(60, seed=3, processes=2)
+    assert (alone.faults, alone.incidents, alone.violations) == (shared.faults, shared.incidents, shared.violations)
