@@ -2,6 +2,9 @@
 
 import pytest
 
+from contracts.catalogue import load_command
+from services.dispatch.application import execute
+from tests.model.reading import ShortReader
 from tests.model.simulate import SEEDS_APART, live, simulate
 
 LIFECYCLES = 2_000
@@ -27,3 +30,16 @@ def test_the_same_seed_gives_the_same_figures_however_many_processes_share_it():
     alone = live(range(3 * SEEDS_APART, 3 * SEEDS_APART + 60))
     shared = simulate(60, seed=3, processes=2)
     assert (alone.faults, alone.incidents, alone.violations) == (shared.faults, shared.incidents, shared.violations)
+
+
+def test_the_short_way_to_read_a_command_gives_what_the_contract_gives(monkeypatch):
+    short, read = ShortReader(), []
+
+    def both(raw):
+        read.append(raw)
+        assert short(raw) == load_command(raw)
+        return load_command(raw)
+
+    monkeypatch.setattr(execute, "load_command", both)
+    assert live(range(60)).violations == []
+    assert len({raw["command"] for raw in read}) > 15
