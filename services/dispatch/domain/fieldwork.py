@@ -174,7 +174,8 @@ def _tell(incident: Incident, assignment: Assignment, stage: str, report: Report
 def _end(incident: Incident, assignment: Assignment, ending: str, report: Report, reason: str) -> None:
     refuse_unless(incident, _TELLABLE, ending)
     assignment.refuse_unless_offered(ending)
-    previous, _ = assignment.neighbours(ending)
+    # The clock is never told that it is too early: its deadline is used up, nobody would ask again.
+    previous = None if ending == "expired" else assignment.neighbours(ending)[0]
     stamp = Stamp(
         report.occurred_at, report.recorded_at, report.by, report.source, _judged(incident, report, previous=previous)
     )

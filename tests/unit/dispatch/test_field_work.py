@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.dispatch.domain import closing, desk, fieldwork
+from services.dispatch.domain import closing, correcting, desk, fieldwork
 from services.dispatch.domain.errors import Conflict
 from services.dispatch.domain.firing import fire
 from services.dispatch.domain.states import AssignmentState, IncidentState
@@ -131,3 +131,11 @@ def test_an_offer_that_expired_before_the_incident_was_reopened_cannot_be_taken_
         fieldwork.accept(incident, incident.assignments[0], report(110))
     assert refused.value.code == "assignment_expired"
     assert (incident.state, incident.clockwork.current("assign").state) == (IncidentState.PUSHED, "running")
+
+
+def test_an_offer_expires_also_when_its_time_was_corrected_past_its_own_deadline():
+    """The model's `end` has no stamp rule for the clock: refused here, the deadline was gone and the offer stood."""
+    incident = assigned(at=20)
+    correcting.correct(incident, "assigned", incident.assignments[0], t(52), "why", report(48))
+    fire(incident, "answer.1", 1, t(50), t(50), NO_LADDER)
+    assert incident.assignments[0].state is AssignmentState.EXPIRED
