@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
-from tests.chaos.clocks import JUMPERS
 from tests.chaos.dice import dice_of
 from tests.chaos.journal import Journal
 from tests.chaos.messages import Partner
@@ -53,7 +52,6 @@ KINDS: dict[str, tuple[int, tuple[str, ...], float, float]] = {
     "refuse": (2, NETWORK, 1, FREEZE_SECONDS),
     "memory-alarm": (1, ("broker",), 2, 6),
     "disk-alarm": (1, ("broker",), 2, 6),
-    "clock-jump": (2, JUMPERS, 1, FREEZE_SECONDS),
     "poison": (2, ("queues",), 0, 0),
     "commands": (2, ("queues",), 0, 0),
     "again": (2, ("queues",), 0, 0),
@@ -104,7 +102,6 @@ class Injector:
             "reset": lambda fault: self._count(self._stack.proxies[fault.target].reset_all()),
             "memory-alarm": self._alarm,
             "disk-alarm": self._alarm,
-            "clock-jump": self._clock_jump,
             "poison": lambda _fault: partner.poison(),
             "commands": lambda _fault: partner.commands(),
             "again": lambda _fault: partner.again(),
@@ -183,14 +180,6 @@ class Injector:
             self._waiting.wait(fault.seconds)
         finally:
             broker.control(*setting, ordinary)
-
-    def _clock_jump(self, fault: Fault) -> None:
-        """An hour forward or back, by the length of the fault: whichever, the database's clock is the judge."""
-        self._stack.clocks.set(fault.target, 3600 if int(fault.seconds * 10) % 2 else -3600)
-        try:
-            self._waiting.wait(fault.seconds)
-        finally:
-            self._stack.clocks.set(fault.target, 0)
 
     def _roll(self, fault: Fault) -> None:
         """SIGTERM one replica, wait until it is back, then the other: what a new version does."""

@@ -26,7 +26,6 @@ from cli.stack.plan import Plan, make_plan, read_plan
 from cli.stack.process import Identity
 from cli.stack.state import State
 from cli.stack.up import up
-from tests.chaos.clocks import Clocks
 from tests.chaos.proxy import FaultProxy
 from tests.e2e.county import County
 from tests.support.eventually import eventually
@@ -51,7 +50,6 @@ class ChaosStack(County):
         super().__init__(instance)
         self.at = Instance.named(instance)
         self.proxies: dict[str, FaultProxy] = {}
-        self.clocks = Clocks(self.at.directory)
         self._breakage = breakage
 
     @property
@@ -69,10 +67,9 @@ class ChaosStack(County):
         file.write_text(json.dumps(parts), encoding="utf-8")
         plan = make_plan(self.at, file, os.environ)
         self._start_proxies(plan)
-        self.clocks.prepare()
         for part in parts["parts"]:
             if part["kind"] == "service":
-                part["env"] = self._through_proxies(plan, part) | self.clocks.environment(part["name"])
+                part["env"] = self._through_proxies(plan, part)
                 if self._breakage and part.get("service") == "dispatch":
                     part["command"] = ["-m", "tests.chaos.broken", self._breakage, part["command"][1]]
         file.write_text(json.dumps(parts), encoding="utf-8")
