@@ -44,8 +44,14 @@ format: bootstrap ## let ruff format, and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: bootstrap ## measure on this machine (tests/bench): prints figures, fails below the floors
-	@$(BIN)/pytest -m bench -s $(or $(T),tests/bench)
+bench: bootstrap .venv-bench/.up-to-date ## measure beside peers and limits; .run/bench/results.md   [ONLY=name]
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+# The peers' environment, made when somebody measures, never by `bootstrap`.
+.venv-bench/.up-to-date: requirements.bench.lock
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-bench
+	@VIRTUAL_ENV=.venv-bench UV_LINK_MODE=$${UV_LINK_MODE:-copy} $(BIN)/uv pip install --quiet --require-hashes -r $<
+	@touch $@
 
 chaos: bootstrap ## only the tests that kill processes and look at what is left (marked chaos, wherever they are)
 	@$(BIN)/pytest -m chaos $(or $(T),tests)
@@ -55,3 +61,6 @@ lock: bootstrap ## make the lock files again from pyproject.toml   [UPGRADE=--up
 		--group dev $(UPGRADE) --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group bootstrap $(UPGRADE) --custom-compile-command "make lock" -o requirements.bootstrap.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group service -c requirements.lock $(UPGRADE) --custom-compile-command "make lock" \
+		-o requirements.bench.lock tests/bench/peers/requirements.in

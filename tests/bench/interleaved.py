@@ -1,4 +1,4 @@
-"""Two ways to do the same, measured in turns, so that whatever else the machine does befalls both alike."""
+"""Several ways to do the same, measured in turns, so that whatever else the machine does befalls all alike."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ def medians(ways: Mapping[str, Callable[[], float]], runs: int = RUNS) -> dict[s
     for number in range(runs):
         for name in list(ways)[:: -1 if number % 2 else 1]:
             taken[name].append(ways[name]())
+    for name, rates in taken.items():
+        print(f"    {name}: " + ", ".join(f"{rate:,.0f}" for rate in rates), flush=True)
     return {name: statistics.median(rates) for name, rates in taken.items()}
-
-
-def show(what: str, unit: str, rates: Mapping[str, float], runs: int = RUNS) -> dict[str, float]:
-    """Print ours (the first of `rates`) and our ratio to everything else that was measured; the ratios."""
-    (ours, ours_rate), *others = rates.items()
-    print(f"\n  {what} ({unit}/s, median of {runs} interleaved runs)")
-    print(f"    ours {ours_rate:>10,.0f}   {ours}")
-    for name, rate in others:
-        print(f"    raw  {rate:>10,.0f}   {name}: ratio {ours_rate / rate:.2f}")
-    return {name: ours_rate / rate for name, rate in others}

@@ -4,4 +4,4 @@ from chassis.topology import Subscription
 
 SOURCE, OWNER = "source", "hop"
 HOP = Subscription("hop", "in", ((f"{SOURCE}.events", "#"),))
-SINK = Subscription("sink", "out", ((f"{OWNER}.events", "#"),))
+SINK = "sink.out"

@@ -9,7 +9,7 @@ from chassis.database import chassis_tables, create_engine
 from chassis.relay import Relay
 from chassis.settings import ProcessSettings, env, integer, load_or_exit
 from chassis.sidecar import run_sidecar
-from tests.bench.hop import OWNER
+from tests.bench.hop.names import OWNER
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from chassis.nameko.events import events
 from chassis.outbox import Outgoing
 from chassis.runner import run_service
 from chassis.settings import ProcessSettings, env, integer, load_or_exit
-from tests.bench.hop import HOP, OWNER, SINK, SOURCE
+from tests.bench.hop.names import HOP, OWNER, SOURCE
 
 TABLES = chassis_tables(sa.MetaData())
 seen = sa.table("seen", sa.column("message_id"))
@@ -53,8 +53,5 @@ def pass_on(connection, deliveries):
 if __name__ == "__main__":
     logs.configure("hop", settings.log_level)
     run_service(
-        HopService,
-        settings,
-        engine=engine,
-        declare=lambda: topology.declare(settings.amqp_url, [SOURCE, OWNER], [HOP, SINK]),
+        HopService, settings, engine=engine, declare=lambda: topology.declare(settings.amqp_url, [SOURCE, OWNER], [HOP])
     )
