@@ -132,7 +132,10 @@ def finish(going: Going, ending: str, told: Told) -> None:
 
 
 def fall_back(case: Case, told: Told) -> None:
-    """Nobody is going: a new round, on a new assign clock."""
+    """Nobody is going: a new round, on a new assign clock, unless one still runs."""
+    running = case.current("assign")
+    if running is not None and running.ended is None and running.cycle == case.cycle:
+        return
     case.round += 1
     case.start("assign", "fallback", told.at, told.now)
 

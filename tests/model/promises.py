@@ -70,6 +70,8 @@ def _teams(incident: Incident) -> None:
 def _rest(incident: Incident, both: Alongside) -> None:
     """An ended incident has no running clock; what is armed belongs to a live clock or an awaited answer."""
     live = {(c.stage, c.generation) for c in incident.clockwork.clocks if not (c.met_at or c.stopped_at or c.backfill)}
+    if len({stage for stage, _ in live}) < len(live):
+        raise Violation("running", f"incident {incident.reference_number}: one stage runs twice: {live}")
     if incident.state in ENDED and live:
         raise Violation("running", f"incident {incident.reference_number} is {incident.state}, {live} run")
     for kind, generation in both.memory.deadlines.get(incident.id, {}):

@@ -177,7 +177,10 @@ class Incident:
         return self.state is IncidentState.PUSHED and before is not IncidentState.PUSHED
 
     def fall_back(self, report: Report) -> None:
-        """Nobody is going any more: a new round of offers, on a new assign clock."""
+        """Nobody is going any more: a new round of offers, on a new assign clock, unless one still runs."""
+        running = self.clockwork.current("assign")
+        if running is not None and running.ended_at is None and running.cycle == self.cycle:
+            return
         self.round += 1
         self.start_clock("assign", "fallback", report.occurred_at, report)
 

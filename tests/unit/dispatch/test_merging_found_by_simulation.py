@@ -124,3 +124,17 @@ def test_taking_a_duplicate_out_of_a_reopened_root_leaves_the_cycle_that_ended_a
     root.judge_clocks(("assign", "arrive"), report(320))
     (arrival,) = root.clockwork.of("arrive")
     assert (arrival.cycle, arrival.started_at, arrival.met_at) == (1, t(20), t(90))
+
+
+def test_a_root_never_has_two_assign_clocks_running():
+    """Seed 2100002332: a duplicate's offer expired, was answered after all, and the duplicate was taken out again."""
+    root, duplicate = pushed(number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    for at, act in ((50, fieldwork.expire), (55, fieldwork.depart)):
+        since = duplicate.version
+        act(duplicate, duplicate.assignments[0], report(at))
+        merging.mirror(duplicate, root, report(at), since)
+    merging.unmerge(duplicate, root, [duplicate], report(70))
+    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "running"]
+    send(root, 80)
+    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "met"]
