@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.model.field_model import AT_WORK, OPEN, above, finish, hold, mirrored, need
+from tests.model.field_model import AT_WORK, OPEN, above, fall_back, finish, hold, mirrored, need
 from tests.model.incident_model import TEAM_STAGES, Case, Mark, Refused, Told
 
 # The incident's own stages as they follow each other within one cycle.
@@ -37,6 +37,9 @@ def push(case: Case, told: Told, centre: str | None = None) -> None:
     case.centre = case.home = case.level = target
     case.told.append("pushed")
     case.judge(told.now)
+    run = case.current("assign")
+    if case.joined and case.state == "pushed" and run is not None and run.ended is not None:
+        fall_back(case, told)
 
 
 def acknowledge(case: Case, told: Told) -> None:

@@ -64,6 +64,8 @@ def push(incident: Incident, route: Route, report: Report, note: str | None = No
     incident.start_clock("assign", "pushed", report.occurred_at, report)
     if incident.absorbed:
         incident.judge_clocks(("assign",), report)
+        if incident.state is IncidentState.PUSHED and _nobody_is_asked(incident):
+            incident.fall_back(report)
 
 
 def acknowledge(incident: Incident, report: Report, note: str | None = None) -> None:
@@ -164,6 +166,12 @@ def add_note(incident: Incident, report: Report, text: str) -> None:
 def tell_contact_read(incident: Incident, report: Report, purpose: str) -> None:
     """Leave the record of somebody having read the caller's contact details."""
     incident.emit("contact_read", report, purpose=purpose)
+
+
+def _nobody_is_asked(incident: Incident) -> bool:
+    # A duplicate's team met the clock, and is gone again.
+    clock = incident.clockwork.current("assign")
+    return clock is not None and clock.ended_at is not None
 
 
 def _redirect(incident: Incident, route: Route, report: Report, note: str | None) -> None:

@@ -138,3 +138,14 @@ def test_a_root_never_has_two_assign_clocks_running():
     assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "running"]
     send(root, 80)
     assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "met"]
+
+
+def test_a_root_pushed_after_its_duplicates_team_has_gone_again_asks_for_another():
+    """Seed 2300002386: the team that had gone met the assign clock, and nobody was asked for."""
+    root, duplicate = received(number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    since = duplicate.version
+    fieldwork.withdraw(duplicate, duplicate.assignments[0], report(35), "")
+    merging.mirror(duplicate, root, report(35), since)
+    desk.push(root, ROUTE, report(40))
+    assert (root.state, root.clockwork.current("assign").state) == (IncidentState.PUSHED, "running")
