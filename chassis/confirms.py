@@ -28,17 +28,30 @@ class Confirms:
     A message that no queue takes is confirmed all the same; only the return that comes before tells.
     """
 
-    def __init__(self, first_tag: int, messages: Sequence[Message]) -> None:
+    def __init__(self, first_tag: int, messages: Sequence[Message] = ()) -> None:
         self.first_tag = first_tag
-        self.outcomes: list[str | None] = [UNCONFIRMED] * len(messages)
-        self.waiting = len(messages)
+        self.outcomes: list[str | None] = []
+        self.waiting = 0
         self._next = 0
+        self._settled: list[int] = []
         self._returned: dict[int, str] = {}
-        self._index = {m.properties.message_id: i for i, m in enumerate(messages)}
-        self._single = len(messages) == 1
+        self._index: dict[str | None, int] = {}
+        for message in messages:
+            self.expect(message)
+
+    def expect(self, message: Message) -> None:
+        """One more was published; the tags of those expected here follow one another from ``first_tag`` on."""
+        self._index[message.properties.message_id] = len(self.outcomes)
+        self.outcomes.append(UNCONFIRMED)
+        self.waiting += 1
+
+    def take_settled(self) -> list[int]:
+        """Places (in the order of publishing) of those answered since the last call."""
+        settled, self._settled = self._settled, []
+        return settled
 
     def returned(self, message_id: str | None, reason: str) -> None:
-        index = 0 if self._single else self._index.get(message_id)
+        index = 0 if len(self.outcomes) == 1 else self._index.get(message_id)
         if index is not None:
             self._returned[index] = reason
 
@@ -50,5 +63,6 @@ class Confirms:
             if index >= 0 and self.outcomes[index] == UNCONFIRMED:
                 self.outcomes[index] = error or self._returned.get(index)
                 self.waiting -= 1
+                self._settled.append(index)
         while self._next < len(self.outcomes) and self.outcomes[self._next] != UNCONFIRMED:
             self._next += 1

@@ -152,6 +152,16 @@ class Link:
         return confirms.outcomes
 
     @contextmanager
+    def confirming(self) -> Iterator[Confirms]:
+        """The account of what is published within, each told to it by ``expect``; nothing else may be published."""
+        self._check_open()
+        self._confirms = Confirms(self._published + 1)
+        try:
+            yield self._confirms
+        finally:
+            self._confirms = None
+
+    @contextmanager
     def corked(self) -> Iterator[None]:
         """Everything sent within leaves in as few writes as possible."""
         self._connection.cork = bytearray()

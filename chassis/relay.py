@@ -15,7 +15,7 @@ import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,13 +25,18 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis import metrics
 from chassis.health import Heartbeat
-from chassis.link import UNCONFIRMED, BrokerLost, BrokerRefused, Link
+from chassis.link import BrokerLost, BrokerRefused, Link
 from chassis.logs import get_logger
-from chassis.outbox_rows import claim_statement, message_of, put_back_statement
+from chassis.outbox_rows import claim_statement, put_back_statement
+from chassis.relay_window import SlidingWindow
 
 POLL_SECONDS = 0.05
 # Below the database's idle-in-transaction limit of 5 s, so that the round can still delete and commit.
 CONFIRM_SECONDS = 4.0
+# What is not on its way by then stays for the next round: a slow broker must not make a round too long to commit.
+SEND_SECONDS = 1.0
+# Claim, delete and commit cost the same for one row as for many, and meanwhile the broker has nothing to do.
+WINDOWS_A_ROUND = 4
 _MEASURE_SECONDS = 1.0
 _COUNT_AT_MOST = 10_000
 _RECONNECT_SECONDS = (0.1, 5.0)
@@ -59,8 +64,9 @@ class Relay:
     """Publishes the outbox of one service.
 
     ``owner`` names the service: of all relays with the same owner on one database only one publishes
-    at a time, which is what keeps the order of an aggregate's events. ``window`` is the number of rows
-    a round. ``port`` is where the service nudges after a commit (UDP, loopback); 0 means polling only.
+    at a time, which is what keeps the order of an aggregate's events. ``window`` is the number of
+    messages without confirm at any time; a round claims up to four times as many rows. ``port`` is where the
+    service nudges after a commit (UDP, loopback); 0 means polling only.
     """
 
     def __init__(
@@ -71,7 +77,8 @@ class Relay:
         self._amqp_url = amqp_url
         self._owner = owner
         self._port = port
-        self._claim = claim_statement(table, window)
+        self._window = window
+        self._claim = claim_statement(table, window * WINDOWS_A_ROUND)
         self._lock = sql_select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"wangge.relay.{owner}", 0)))
         self.on_nudge: Callable[[bytes], None] = _outbox_only
         self._measured = 0.0
@@ -110,9 +117,11 @@ class Relay:
             rows = connection.execute(self._claim).all()
             if not rows:
                 return 0
-            outcome = _publish(link, rows)
+            outcome = _publish(link, rows, self._window)
             self._settle(connection, outcome)
         self._report(rows, outcome, time.monotonic() - started)
+        if link.lost is not None:
+            raise link.lost
         if outcome.unconfirmed:
             raise BrokerLost(f"{outcome.unconfirmed} messages were not confirmed within {CONFIRM_SECONDS} s")
         return len(outcome.confirmed) + len(outcome.failed)
@@ -172,55 +181,19 @@ class Relay:
         metrics.RELAY_CONNECTED.set(connected)
 
 
-def _publish(link: Link, rows: Sequence[Any]) -> _Round:
-    """Publish in waves, one row of each order key a wave: a failed row holds back its own successors only."""
-    outcome = _Round(confirmed=[], failed={})
-    deadline = time.monotonic() + CONFIRM_SECONDS
-    held: set[str] = set()
-    for wave in _waves(rows):
-        sendable = [row for row in wave if row.order_key not in held]
-        left = deadline - time.monotonic()
-        if not sendable or left <= 0 or outcome.unconfirmed:
-            break
-        errors = _publish_wave(link, sendable, left)
-        refused = _refused_exchange(link)
-        for row, error in zip(sendable, errors, strict=True):
-            if error is None:
-                outcome.confirmed.append(row.id)
-                continue
-            held.add(row.order_key)
-            if error != UNCONFIRMED:
-                outcome.failed[row.id] = error
-                continue
-            outcome.unconfirmed += 1
-            if row.exchange == refused:
-                outcome.failed[row.id] = f"refused {link.lost}"
-    return outcome
+def _publish(link: Link, rows: Sequence[Any], window: int) -> _Round:
+    sent = SlidingWindow(link, rows, window).run(send_seconds=SEND_SECONDS, confirm_seconds=CONFIRM_SECONDS)
+    refused = _refused_exchange(link)
+    for row in sent.unanswered:
+        if row.exchange == refused:
+            sent.failed[row.id] = f"refused {link.lost}"
+    return _Round(sent.confirmed, sent.failed, len(sent.unanswered))
 
 
 def _refused_exchange(link: Link) -> str | None:
     """The exchange for which the broker closed the channel: without blaming its rows they would block all others."""
     found = _EXCHANGE_IN_REPLY.search(link.lost.text) if isinstance(link.lost, BrokerRefused) else None
     return found[1] if found else None
-
-
-def _publish_wave(link: Link, rows: Sequence[Any], seconds: float) -> list[str | None]:
-    try:
-        return link.publish_all([message_of(row) for row in rows], seconds)
-    except BrokerLost:
-        return [UNCONFIRMED] * len(rows)
-
-
-def _waves(rows: Iterable[Any]) -> list[list[Any]]:
-    depth: Counter[str] = Counter()
-    waves: list[list[Any]] = []
-    for row in rows:
-        level = depth[row.order_key]
-        depth[row.order_key] += 1
-        if level == len(waves):
-            waves.append([])
-        waves[level].append(row)
-    return waves
 
 
 class _NudgeSocket:
