@@ -78,8 +78,9 @@ def _under_faults(asked: Asked, stack: ChaosStack, journal: Journal, began: floa
         injector.inject(fault)
     load.stop()
     stack.hurry()
+    back_after = settling.servers_back(stack)
     drained_after, left = settling.drained(stack)
-    say(began, f"faults are over; drained after {drained_after:.1f} s {left or ''}")
+    say(began, f"servers are back after {back_after:.1f} s; drained {drained_after:.1f} s later {left or ''}")
     load.join(within=90)
     found = [f"drained: {each}" for each in left] + [f"at rest: {each}" for each in settling.run_out(stack)]
     _wait_for_the_onlookers(stack, journal)

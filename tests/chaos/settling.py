@@ -12,13 +12,25 @@ import psycopg2
 
 from tests.chaos.messages import COMMANDS, GRID_TREE
 from tests.chaos.stack import ChaosStack
+from tests.support.eventually import eventually
 
 DRAIN_SECONDS = 30.0
+SERVER_SECONDS = 90.0
 CLOCK_SECONDS = 60.0
 """The slowest clock of an incident left alone: its target once for itself and once for every level above."""
 QUEUES = tuple(
     f"{queue}{tail}" for queue in (COMMANDS, GRID_TREE) for tail in ("", ".retry.1s", ".retry.10s", ".retry.60s")
 )
+
+
+def servers_back(stack: ChaosStack) -> float:
+    """Seconds until broker and database answer again: a server killed last is at fault until it has booted."""
+    broker, cluster = stack.plan.broker, stack.plan.postgres
+    assert broker is not None
+    assert cluster is not None
+    began = time.monotonic()
+    eventually(lambda: broker.answers() and cluster.answers(), within=SERVER_SECONDS, every=0.25)
+    return time.monotonic() - began
 
 
 def drained(stack: ChaosStack) -> tuple[float, list[str]]:
