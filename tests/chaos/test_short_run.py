@@ -19,5 +19,5 @@ def test_what_was_acknowledged_survives_nine_faults_and_nothing_happens_twice(tm
     report = short_run(tmp_path, SEED)
     assert report["found"] == []
     assert sum(report["faults"].values()) == len(SHORT)
-    assert report["operations"]["ok"] > 50
+    assert report["operations"]["ok"] > 20
     assert report["operations"]["breaches"] > 0
