@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help bootstrap run up down status test lint format bench chaos lock
+.PHONY: help bootstrap run up down status test lint format bench chaos simulate lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,8 +53,13 @@ bench: bootstrap .venv-bench/.up-to-date ## measure beside peers and limits; .ru
 	@VIRTUAL_ENV=.venv-bench UV_LINK_MODE=$${UV_LINK_MODE:-copy} $(BIN)/uv pip install --quiet --require-hashes -r $<
 	@touch $@
 
-chaos: bootstrap ## only the tests that kill processes and look at what is left (marked chaos, wherever they are)
-	@$(BIN)/pytest -m chaos $(or $(T),tests)
+chaos: bootstrap ## faults from a seed, under load, judged from outside: .run/chaos/report.json   [SEED=1 MINUTES=5]
+	@$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
+
+simulate: bootstrap ## lifecycles beside a model, in simulated time   [LIFECYCLES= SEED= PROCESSES= REPLAY=seed]
+	@$(BIN)/python -m tests.model.simulate $(if $(REPLAY),--replay $(REPLAY),\
+		--lifecycles $(or $(LIFECYCLES),10000) --seed $(or $(SEED),1) --processes $(or $(PROCESSES),2) \
+		--json .run/simulate/report.json)
 
 lock: bootstrap ## make the lock files again from pyproject.toml   [UPGRADE=--upgrade]
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
