@@ -18,6 +18,7 @@ from sqlalchemy import Table, exc
 from sqlalchemy.engine import Connection, Engine
 
 from chassis import metrics
+from chassis.clock_offset import Offset
 from chassis.database import CLASHES, database_now, forget_after_commit, run_after_commit, sqlstate_of
 from chassis.deadline_table import LOCAL_NUDGE, SIDECAR_NUDGE, SLOTS, Deadline, DeadlineTable, Key, arm, disarm
 from chassis.logs import get_logger
@@ -42,7 +43,6 @@ _WORK_LIMITS_SQL = (
     "SET idle_in_transaction_session_timeout = '1s'; SET lock_timeout = '1s'; SET statement_timeout = '5s'"
 )
 _ASIDE_SECONDS = 5.0
-_OFFSET_KEPT_SECONDS = 10.0
 
 _log = get_logger()
 
@@ -60,22 +60,6 @@ class _Session:
 
     watch: Connection
     work: Connection
-
-
-@dataclass(slots=True)
-class _Offset:
-    """The database's clock minus our monotonic one, how far it may be off, and when it was measured."""
-
-    seconds: float = 0.0
-    doubt: float = float("inf")
-    at: float = float("-inf")
-
-    def measured(self, seconds: float, doubt: float, at: float) -> None:
-        agrees = abs(seconds - self.seconds) <= doubt
-        if agrees and doubt > self.doubt and at - self.at < _OFFSET_KEPT_SECONDS:
-            # A slow answer that does not contradict a quick one adds only noise.
-            return
-        self.seconds, self.doubt, self.at = seconds, doubt, at
 
 
 class DeadlineClock:
@@ -107,7 +91,7 @@ class DeadlineClock:
         self._fixed_rank = rank
         self._beat = beat
         self._slot: int | None = None
-        self._offset = _Offset()
+        self._offset = Offset()
         self._due: list[float] = []  # heap, seconds of the database's clock, one entry a row
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -191,9 +175,7 @@ class DeadlineClock:
         after = time.monotonic()
         self._offset.measured(now.timestamp() - (before + after) / 2, (after - before) / 2, after)
         metrics.DEADLINE_CLOCK_OFFSET.set(self._offset.seconds + before - time.time())
-        if self._fixed_rank is None:
-            self._slot = self._table.take_slot(session.watch, self._slot)
-        metrics.DEADLINE_RANK.set(self.rank)
+        self._take_rank(session)
         found = [due_at.timestamp() for due_at in self._table.soon(session.watch, LOOK_AHEAD_SECONDS, _SCAN_LIMIT)]
         with self._lock:
             self._due = found
@@ -205,6 +187,11 @@ class DeadlineClock:
             metrics.DEADLINE_ARMED.set(self._table.armed(session.watch))
         self._aside = {key: until for key, until in self._aside.items() if until > before}
         self.connected = True
+
+    def _take_rank(self, session: _Session) -> None:
+        if self._fixed_rank is None:
+            self._slot = self._table.take_slot(session.watch, self._slot)
+        metrics.DEADLINE_RANK.set(self.rank)
 
     def _lag(self) -> float:
         return min(self.rank, SLOTS - 1) * RANK_STEP_SECONDS
@@ -231,6 +218,9 @@ class DeadlineClock:
         while claimed == BATCH and not stop.is_set():
             claimed = self._claim_and_fire(session)
             fired += claimed
+        if fired and self.rank > 0:
+            # Whoever should have fired these is slow or gone: then its rank is free now, not at the next scan.
+            self._take_rank(session)
         if fired < expected:
             self._look_again(session)
 

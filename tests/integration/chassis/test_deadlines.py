@@ -249,6 +249,26 @@ def test_ranks_are_distinct_and_close_up_when_one_leaves(county, start, eventual
     eventually(lambda: sorted(clock.rank for clock in others) == [0, 1])
 
 
+def test_a_stand_by_that_had_to_fire_takes_the_free_rank_at_once_and_not_at_its_next_scan(
+    county, start, eventually, monkeypatch
+):
+    monkeypatch.setattr("chassis.deadlines.SCAN_SECONDS", 60.0)
+    monkeypatch.setattr("chassis.deadlines.LOOK_AHEAD_SECONDS", 60.0)
+    county.arm([5.0])
+    stop = threading.Event()
+    first = DeadlineClock(county.engine, county.table, county.write)
+    thread = threading.Thread(target=first.run, args=(stop,), daemon=True)
+    thread.start()
+    eventually(lambda: first.connected)
+    second = start()
+    eventually(lambda: second.connected)
+    assert (first.rank, second.rank) == (0, 1)
+    stop.set()
+    thread.join(timeout=10)
+    eventually(lambda: second.rank == 0, within=10)
+    assert county.armed() == 0
+
+
 def test_metrics_tell_what_was_fired_and_how_late(county, start, eventually):
     fired = metrics.DEADLINE_FIRED.labels("breach.push")
     before = fired._value.get(), metrics.DEADLINE_LATENESS._sum.get()
