@@ -57,7 +57,7 @@ class Peer:
         return told.correlation_id
 
     def answer(self, within=10):
-        """The next message, one at a time: a consumer would be handed more than one and drop the others when it ends."""
+        """The next message, one at a time: a consumer is handed more than one and drops the others when it ends."""
         until = time.monotonic() + within
         while time.monotonic() < until:
             method, properties, body = self.channel.basic_get(self.queue, auto_ack=True)
