@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from chassis import metrics
 from chassis.errors import Unavailable
 from chassis.logs import get_logger
+from chassis.script import Executes
 
 T = TypeVar("T")
 AfterCommit = Callable[[], None]
@@ -194,7 +195,7 @@ def database_now(connection: Connection) -> datetime:
     return cast("datetime", connection.execute(sa.select(func.clock_timestamp())).scalar_one())
 
 
-def after_commit(connection: Connection, key: str, hook: AfterCommit) -> None:
+def after_commit(connection: Executes, key: str, hook: AfterCommit) -> None:
     """Runs ``hook`` once ``in_transaction`` has committed; one hook per key. It is best effort and must be quick."""
     connection.info.setdefault(_AFTER_COMMIT, {})[key] = hook
 

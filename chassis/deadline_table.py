@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from chassis.clock import utc_now
 from chassis.database import RELAY_PORT, after_commit
 from chassis.outbox import nudge
+from chassis.script import Executes
 
 Key = tuple[str, str, int]
 """(subject, kind, generation): what names a deadline."""
@@ -45,7 +46,7 @@ class Deadline:
         return (self.subject, self.kind, self.generation)
 
 
-def arm(connection: Connection, table: Table, rows: Sequence[Deadline]) -> None:
+def arm(connection: Executes, table: Table, rows: Sequence[Deadline]) -> None:
     """Arms deadlines in this transaction; one that is armed already moves to its new ``due_at``.
 
     One that is due before the clock's next scan wakes the clock after the commit.
@@ -72,18 +73,17 @@ def arm(connection: Connection, table: Table, rows: Sequence[Deadline]) -> None:
         after_commit(connection, "deadline", partial(nudge, port, SIDECAR_NUDGE))
 
 
-def disarm(connection: Connection, table: Table, rows: Sequence[Key]) -> int:
-    """Disarms deadlines by (subject, kind, generation) in this transaction; how many were armed."""
+def disarm(connection: Executes, table: Table, rows: Sequence[Key]) -> None:
+    """Disarms deadlines by (subject, kind, generation) in this transaction."""
     if not rows:
-        return 0
+        return
     subjects, kinds, generations = zip(*sorted(set(rows)), strict=True)
-    done = connection.exec_driver_sql(
+    connection.exec_driver_sql(
         f"DELETE FROM {table.fullname} d"
         " USING unnest(%s::uuid[], %s::text[], %s::int[]) AS gone(subject, kind, generation)"
         " WHERE d.subject = gone.subject AND d.kind = gone.kind AND d.generation = gone.generation",
         (list(subjects), list(kinds), list(generations)),
     )
-    return done.rowcount
 
 
 class DeadlineTable:

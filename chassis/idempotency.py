@@ -4,15 +4,19 @@ The answer is stored in the transaction of the command's effect: either both exi
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
-from chassis.errors import ServiceError
+from chassis.script import Executes
+
+Key = tuple[str, str]
+"""(client, key): a key belongs to the client that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +27,47 @@ class Remembered:
     answer: dict[str, Any]
 
 
-class KeyTaken(ServiceError):
-    """Another transaction committed one of these keys meanwhile; roll back, run the whole again, and recall."""
-
-    code, status, title, retryable = "key_taken", 409, "幂等键正被使用 · Idempotency key in use", True
-
-    def __init__(self, keys: Sequence[str] = ()) -> None:
-        super().__init__("another request with the same key was committed first")
-        self.keys = tuple(keys)
-
-
 def fingerprint(value: Any) -> bytes:
     """SHA-256 of a JSON value in canonical form (keys sorted), so that key order does not matter."""
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def recall(connection: Connection, table: Table, client: str, keys: Sequence[str]) -> dict[str, Remembered]:
-    """What is remembered of ``keys`` for this client; unknown keys are absent."""
+def recall(connection: Connection, table: Table, keys: Collection[Key]) -> dict[Key, Remembered]:
+    """What is remembered of ``keys``; unknown ones are absent."""
     if not keys:
         return {}
+    clients, names = zip(*keys, strict=True)
     rows = connection.exec_driver_sql(
-        f"SELECT key, fingerprint, answer FROM {table.fullname} WHERE client = %s AND key = ANY(%s::text[])",
-        (client, list(keys)),
+        f"SELECT client, key, fingerprint, answer FROM {table.fullname}"
+        " JOIN unnest(%s::text[], %s::text[]) AS asked(client, key) USING (client, key)",
+        (list(clients), list(names)),
     )
-    return {key: Remembered(bytes(taken), orjson.loads(bytes(answer))) for key, taken, answer in rows}
+    return {(client, key): Remembered(bytes(taken), orjson.loads(bytes(answer))) for client, key, taken, answer in rows}
 
 
-def remember(connection: Connection, table: Table, client: str, rows: Mapping[str, Remembered]) -> None:
-    """Stores answers by key in this transaction. Raises KeyTaken when a concurrent twin committed one of them first.
+def remember(connection: Executes, table: Table, rows: Mapping[Key, Remembered]) -> None:
+    """Stores answers by key in this transaction.
 
-    A twin that has not finished is waited for.
+    When a concurrent twin has committed one of the keys first, this raises the unique violation that ``is_taken``
+    knows, at once or when the script that it is part of is run; a twin that has not finished is waited for.
     """
     if not rows:
         return
     # Sorted, so that two batches sharing keys wait in the same order instead of in a circle.
     keys = sorted(rows)
-    stored = connection.exec_driver_sql(
+    connection.exec_driver_sql(
         f"INSERT INTO {table.fullname} (client, key, fingerprint, answer)"
-        " SELECT %s, k, f, a FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS row(k, f, a)"
-        " ON CONFLICT DO NOTHING RETURNING key",
-        (client, keys, [rows[key].fingerprint for key in keys], [orjson.dumps(rows[key].answer) for key in keys]),
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::bytea[])",
+        (
+            [client for client, _ in keys],
+            [key for _, key in keys],
+            [rows[key].fingerprint for key in keys],
+            [orjson.dumps(rows[key].answer) for key in keys],
+        ),
     )
-    kept = {key for (key,) in stored}
-    if len(kept) < len(keys):
-        raise KeyTaken([key for key in keys if key not in kept])
+
+
+def is_taken(error: IntegrityError, table: Table) -> bool:
+    """Whether the transaction failed because a twin had answered one of its keys: run it again, and recall."""
+    violated = getattr(getattr(error.orig, "diag", None), "table_name", None)
+    return violated == table.name

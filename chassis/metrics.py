@@ -50,6 +50,7 @@ RPC_SECONDS = Histogram(
     "wangge_rpc_seconds", "Calls answered, by method and outcome code", ["method", "outcome"], buckets=_FAST
 )
 RPC_IN_FLIGHT = Gauge("wangge_rpc_in_flight", "Calls being answered")
+JOINED_CALLS = Histogram("wangge_joined_size_calls", "Calls done together in one transaction", buckets=_SIZES)
 IDEMPOTENCY_REPLAYED = Counter("wangge_idempotency_replayed_total", "Commands answered from memory")
 
 # deadlines

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import Table
-from sqlalchemy.engine import Connection
 
 from chassis import metrics
 from chassis.database import RELAY_PORT, after_commit
+from chassis.script import Executes
 from chassis.tracing import current_traceparent
 
 CLOUDEVENT = "application/cloudevents+json"
@@ -23,7 +23,10 @@ CLOUDEVENT = "application/cloudevents+json"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to send. Messages of one ``order_key`` (the aggregate's id) leave in the order they were put."""
+    """A message to send. Messages of one ``order_key`` (the aggregate's id) leave in the order they were put.
+
+    ``traceparent``: what caused it, where that is not the span that is open when it is put.
+    """
 
     message_id: UUID
     exchange: str
@@ -33,19 +36,20 @@ class Outgoing:
     mandatory: bool = True
     content_type: str = CLOUDEVENT
     headers: Mapping[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
 
 
-def put(connection: Connection, outbox_table: Table, rows: Sequence[Outgoing]) -> None:
+def put(connection: Executes, outbox_table: Table, rows: Sequence[Outgoing]) -> None:
     """Writes messages to the outbox in this transaction, in one statement, with the trace context that is open here.
 
     After the commit (of ``database.in_transaction``) the service's relay is nudged.
     """
     if not rows:
         return
+    trace = current_traceparent()
     connection.exec_driver_sql(
         _insert_sql(outbox_table.fullname),
         (
-            current_traceparent(),
             [str(row.message_id) for row in rows],
             [row.exchange for row in rows],
             [row.routing_key for row in rows],
@@ -54,6 +58,7 @@ def put(connection: Connection, outbox_table: Table, rows: Sequence[Outgoing]) -
             [row.content_type for row in rows],
             [orjson.dumps(row.headers).decode() for row in rows],
             [row.mandatory for row in rows],
+            [row.traceparent or trace for row in rows],
         ),
     )
     metrics.OUTBOX_PUT.inc(len(rows))
@@ -67,8 +72,9 @@ def _insert_sql(table: str) -> str:
     # so), and with it the order of the identity column.
     return (
         f"INSERT INTO {table} (message_id, exchange, routing_key, order_key, body, content_type, headers, mandatory,"
-        " traceparent) SELECT m, e, r, o, b, c, h, y, %s FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[],"
-        " %s::bytea[], %s::text[], %s::jsonb[], %s::boolean[]) WITH ORDINALITY AS put(m, e, r, o, b, c, h, y, place)"
+        " traceparent) SELECT m, e, r, o, b, c, h, y, t FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[],"
+        " %s::bytea[], %s::text[], %s::jsonb[], %s::boolean[], %s::text[]) WITH ORDINALITY"
+        " AS put(m, e, r, o, b, c, h, y, t, place)"
         " ORDER BY place"
     )
 

@@ -15,9 +15,11 @@ from chassis import topology
 from chassis.cleaner import Cleaner, chassis_cleaners
 from chassis.database import create_engine, in_transaction
 from chassis.deadlines import Deadline, DeadlineClock
+from chassis.joining import Joiner
 from chassis.migrations import upgrade
 from chassis.nameko.problems import problem_of
 from chassis.relay import Relay
+from chassis.tracing import current_traceparent
 from chassis.vault import Vault
 from contracts.names import DISPATCH, REGISTRY
 from services.dispatch.adapters import tables
@@ -31,9 +33,11 @@ from services.dispatch.application import execute as executing
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.index import EVENTS
 from services.dispatch.application.policies import put_policy
-from services.dispatch.application.ports import Actor, Answer, Fired
+from services.dispatch.application.ports import Actor, Answer, Fired, Request
 from services.dispatch.settings import Settings
 
+# While one transaction waits for its commit another may think; more would only make smaller ones of them.
+JOINED_AT_ONCE = 2
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 __all__ = ["AuditReport", "Dispatch", "Reply", "verify_timelines"]
@@ -46,10 +50,13 @@ class Dispatch:
     transactions: Transactions
     looks: Looks
     messages: MessageStore
+    joined: Joiner[Request, list[Answer]]
 
     def execute(self, batch: Sequence[Any], actor: Actor) -> list[Answer]:
-        """Answer a batch of commands."""
-        return executing.execute(batch, actor, self.transactions, _problem)
+        """Answer a batch of commands, in one transaction with those of others who ask at the same time."""
+        request = Request(batch, actor, current_traceparent())
+        executing.refuse_too_many(request)
+        return self.joined(request)
 
     def ask(self, query: Callable[..., dict[str, Any]], *arguments: Any, **named: Any) -> dict[str, Any]:
         """What a query of `application` answers, from one snapshot."""
@@ -77,7 +84,15 @@ class Dispatch:
 def build(settings: Settings, engine: Engine) -> Dispatch:
     """The use cases on one database; its grid tree and its policies are held once per process."""
     shared = shared_by(settings)
-    return Dispatch(Transactions(engine, shared), Looks(engine, shared), MessageStore(engine, tables.chassis))
+    transactions = Transactions(engine, shared)
+
+    def run(requests: list[Request]) -> list[list[Answer]]:
+        return executing.execute_together(requests, transactions, _problem)
+
+    joined = Joiner(
+        run, weigh=lambda request: len(request.commands), most=executing.MOST_COMMANDS, at_once=JOINED_AT_ONCE
+    )
+    return Dispatch(transactions, Looks(engine, shared), MessageStore(engine, tables.chassis), joined)
 
 
 def shared_by(settings: Settings) -> Shared:
@@ -105,9 +120,9 @@ def put_policies(engine: Engine, policies: Mapping[str, Mapping[str, Any]]) -> d
 
 
 def service_engine(settings: Settings) -> Engine:
-    """The engine of the service process: room for every worker, two consumers and the health check."""
+    """The engine of the service process. Commands that are joined and consumers need few; the rest is for queries."""
     return create_engine(
-        settings.database_url, name="dispatch", pool_size=settings.rpc_workers + 3, relay_port=settings.relay_port
+        settings.database_url, name="dispatch", pool_size=settings.database_connections, relay_port=settings.relay_port
     )
 
 

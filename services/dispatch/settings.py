@@ -38,5 +38,7 @@ class Settings(AdminSettings):
     master_key: str = env("WANGGE_MASTER_KEY", secret=True, parse=_master_key)
     health_port: int = env("WANGGE_HEALTH_PORT", parse=_port)
     relay_port: int = env("WANGGE_RELAY_PORT", default=0, parse=_port)
-    rpc_workers: int = env("WANGGE_RPC_WORKERS", default=10, parse=integer(1, 100))
+    # Calls that wait for one another's transaction cost a greenlet each; the more wait, the more are joined.
+    rpc_workers: int = env("WANGGE_RPC_WORKERS", default=100, parse=integer(1, 500))
+    database_connections: int = env("WANGGE_DATABASE_CONNECTIONS", default=12, parse=integer(5, 100))
     timezone: str = env("WANGGE_TIMEZONE", default="Asia/Shanghai", parse=_timezone)

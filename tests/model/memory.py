@@ -7,7 +7,7 @@ leaves nothing behind. `commit` is what the unit of work does: events join the h
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -44,20 +44,20 @@ class Keys:
     """The idempotency store. `blind` has the next look miss what a twin has just committed, as a snapshot would."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Any] = {}
+        self.rows: dict[Any, Any] = {}
         self.blind = False
 
     def fingerprint(self, command: Any) -> bytes:
         return orjson.dumps(command, option=orjson.OPT_SORT_KEYS)
 
-    def recall(self, client: str, keys: Any) -> dict[str, Any]:
+    def recall(self, keys: Any) -> dict[Any, Any]:
         return {} if self.blind else {key: self.rows[key] for key in keys if key in self.rows}
 
-    def remember(self, client: str, rows: Sequence[Any]) -> None:
-        if self.blind and any(row.key in self.rows for row in rows):
+    def remember(self, rows: Mapping[Any, Any]) -> None:
+        if self.blind and any(key in self.rows for key in rows):
             self.blind = False
             raise KeyTaken
-        self.rows.update((row.key, row) for row in rows)
+        self.rows.update(rows)
 
 
 class Memory:
@@ -90,6 +90,9 @@ class Memory:
         if self.fault == "killed_between_steps":
             self.fault = None
             raise Killed
+
+    def still_here(self) -> None:
+        pass
 
     def lock_centre(self, centre_code: str) -> None:
         self.flush()

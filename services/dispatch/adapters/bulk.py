@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
+from chassis.script import Executes
+
 Columns = Sequence[tuple[str, str]]
 """Names with their PostgreSQL types."""
 Row = Mapping[str, Any]
@@ -23,12 +25,21 @@ def select(
     return list(rows)
 
 
+def join_each(connection: Connection, columns: Columns, rows: Sequence[Row], subselect: str) -> list[tuple[Any, ...]]:
+    """The first of `columns` with every row that `subselect` finds for one of `rows`, which it knows as `q`."""
+    statement = (
+        f"SELECT q.{columns[0][0]}, found.* FROM {_record_set(columns, 'q')} CROSS JOIN LATERAL ({subselect}) AS found"
+    )
+    found: Sequence[Any] = connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).fetchall()
+    return list(found)
+
+
 def bytea(value: bytes) -> str:
     """Bytes in the text form of PostgreSQL, for a row."""
     return "\\x" + value.hex()
 
 
-def insert(connection: Connection, table: str, columns: Columns, rows: Sequence[Row], tail: str = "") -> None:
+def insert(connection: Executes, table: str, columns: Columns, rows: Sequence[Row], tail: str = "") -> None:
     """INSERT all `rows`; `tail` may say ON CONFLICT."""
     if not rows:
         return
@@ -38,7 +49,7 @@ def insert(connection: Connection, table: str, columns: Columns, rows: Sequence[
 
 
 def update(
-    connection: Connection,
+    connection: Executes,
     table: str,
     key: str,
     columns: Columns,
@@ -46,8 +57,8 @@ def update(
     *,
     kept: Collection[str] = (),
     only: tuple[str, str] | None = None,
-) -> int:
-    """UPDATE all `rows` by `key`, which is a UUID; how many were there.
+) -> int | None:
+    """UPDATE all `rows` by `key`, which is a UUID; how many were there, where that is known at once.
 
     A column in `kept` that a row leaves out stays as it is. `only` = (ours, theirs) leaves a row alone whose integer
     column `theirs` is not what our row has as `ours`.
@@ -61,7 +72,8 @@ def update(
     shape = [(key, "uuid"), *columns, *([(only[0], "integer")] if only else [])]
     narrowed = f'AND t."{only[1]}" = v."{only[0]}"' if only else ""
     statement = f"UPDATE {table} AS t SET {changes} FROM {_record_set(shape)} WHERE t.{key} = v.{key} {narrowed}"
-    return connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).rowcount
+    done = connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),))
+    return None if done is None else int(done.rowcount)
 
 
 def upsert_tail(key: str, columns: Columns) -> str:
@@ -74,6 +86,6 @@ def _names(columns: Columns) -> str:
     return ", ".join(f'"{name}"' for name, _ in columns)
 
 
-def _record_set(columns: Columns) -> str:
-    shape = ", ".join(f'"{name}" {kind}' for name, kind in columns)
-    return f"json_to_recordset(%s::json) AS v ({shape})"
+def _record_set(columns: Columns, name: str = "v") -> str:
+    shape = ", ".join(f'"{column}" {kind}' for column, kind in columns)
+    return f"json_to_recordset(%s::json) AS {name} ({shape})"

@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
+from chassis.script import Script
 from chassis.vault import Vault
 from services.dispatch.adapters import bulk
 
@@ -37,8 +38,8 @@ class ContactRepository:
         opened: dict[str, Any] = orjson.loads(self._vault.open(str(incident_id), sealed))
         return opened
 
-    def save(self) -> None:
+    def save(self, script: Script) -> None:
         """Write what was sealed; their incidents must be there."""
         rows = [{"incident_id": key, "sealed": bulk.bytea(sealed)} for key, sealed in self._sealed.items()]
-        bulk.insert(self._connection, "contact", _COLUMNS, rows, bulk.upsert_tail("incident_id", [("sealed", "bytea")]))
+        bulk.insert(script, "contact", _COLUMNS, rows, bulk.upsert_tail("incident_id", [("sealed", "bytea")]))
         self._sealed.clear()

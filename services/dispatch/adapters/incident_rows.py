@@ -1,6 +1,6 @@
 """An incident and its assignments as rows, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -184,7 +184,7 @@ def assignment_row(assignment: Assignment) -> dict[str, Any]:
     }
 
 
-def to_assignment(row: tuple[Any, ...]) -> Assignment:
+def to_assignment(row: Sequence[Any]) -> Assignment:
     """The assignment of one row of `ASSIGNMENT_SELECTED`."""
     assignment_id, incident_id, team_id, seq, centre_code, state, stamps, facts = row
     more = orjson.loads(facts)

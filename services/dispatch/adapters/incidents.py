@@ -7,8 +7,9 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
-from services.dispatch.adapters import bulk, incident_rows, nearby
-from services.dispatch.application.ports import DuplicateQuery
+from chassis.outbox import Outgoing
+from services.dispatch.adapters import bulk, incident_rows, nearby, timeline
+from services.dispatch.application.ports import DuplicateQuery, Neighbour
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.incident import Absorbed, Incident
 from services.dispatch.domain.policy import PolicyBook
@@ -33,9 +34,12 @@ ORDER BY incident_id FOR UPDATE
 _LOCK_DUPLICATES = f"""
 SELECT {incident_rows.SELECTED} FROM incident WHERE merged_into = %(root)s::uuid ORDER BY incident_id FOR UPDATE
 """
-_ASSIGNMENTS = f"""
-SELECT {incident_rows.ASSIGNMENT_SELECTED} FROM assignment WHERE incident_id = ANY(%(ids)s::uuid[])
-ORDER BY incident_id, seq
+# What belongs to incidents that are locked, in one look: their assignments, and who stands under them.
+_BELONGINGS = f"""
+SELECT {incident_rows.ASSIGNMENT_SELECTED}, NULL::uuid FROM assignment WHERE incident_id = ANY(%(ids)s::uuid[])
+UNION ALL
+SELECT NULL, merged_into, NULL, NULL, NULL, NULL, NULL, NULL, incident_id FROM incident
+WHERE merged_into = ANY(%(ids)s::uuid[])
 """
 _CHAIN_HEAD = incident_rows.SELECTED.split(", ").index("chain_head")
 
@@ -53,6 +57,12 @@ class IncidentRepository:
         self._absorbed: dict[UUID, dict[UUID, Absorbed]] = {}
         self._stored: set[UUID] = set()
         self._documents: dict[UUID, tuple[str, str, str]] = {}
+        self._under: dict[UUID, set[UUID]] = {}
+        self._links: list[dict[str, Any]] = []
+        self._messages: list[Outgoing] = []
+        self._recorded: set[UUID] = set()
+        self._traces: dict[UUID, str] = {}
+        self._looked: dict[DuplicateQuery, list[Neighbour]] = {}
         self.heads: dict[UUID, bytes] = {}
 
     def load(
@@ -62,7 +72,7 @@ class IncidentRepository:
         references: Collection[tuple[str, str]] = (),
         assignment_ids: Collection[UUID] = (),
     ) -> None:
-        """Two statements: the incidents (with merge roots) locked, then their assignments."""
+        """Two statements: the incidents (with merge roots) locked, then what belongs to them."""
         ids = [each for each in ids if each not in self._by_id]
         references = [each for each in references if each not in self._by_reference]
         assignment_ids = [each for each in assignment_ids if self._of_assignment(each) is None]
@@ -107,21 +117,62 @@ class IncidentRepository:
         held = (each for each in self.loaded() if each.merge is not None and each.merge.root_id == root_id)
         return sorted(held, key=lambda each: each.id)
 
+    def duplicate_ids(self, root_id: UUID) -> list[UUID]:
+        """Ids of what stands under the incident, as stored when it was locked and as changed since."""
+        under = set(self._under.get(root_id, ()))
+        for each in self.loaded():
+            if each.merge is not None and each.merge.root_id == root_id:
+                under.add(each.id)
+            else:
+                under.discard(each.id)
+        return sorted(under)
+
     def add(self, incident: Incident) -> None:
         """Take up a new incident."""
         self._keep(incident)
 
     def chain_head(self, incident_id: UUID) -> bytes:
-        """Head of the timeline's hash chain as last written."""
+        """Head of the timeline's hash chain after everything that has happened so far."""
+        incident = self._by_id[incident_id]
+        if incident is not None and incident.events:
+            self._record(incident)
         return self.heads[incident_id]
 
-    def near(self, query: DuplicateQuery) -> list[Incident]:
+    def caused_by(self, incident_id: UUID, traceparent: str) -> None:
+        """What has happened to the incident, and is not recorded yet, belongs to this trace."""
+        incident = self._by_id.get(incident_id)
+        if incident is not None and incident.events:
+            self._traces[incident_id] = traceparent
+            self._record(incident)
+
+    def look_around(self, queries: Collection[DuplicateQuery]) -> None:
+        """One statement for all of them."""
+        self._looked |= nearby.look(self._connection, list(queries))
+
+    def near(self, query: DuplicateQuery) -> list[Neighbour]:
         """Candidates for likely duplicates; what this transaction holds counts as it now is."""
-        rows = bulk.select(self._connection, nearby.STATEMENT, nearby.parameters(query))
-        book = self._policies()
-        stored = [self._by_id.get(row[0]) or incident_rows.to_incident(row, book, []) for row in rows]
-        together = {each.id: each for each in (*stored, *self.loaded())}
-        return nearby.closest(query, together.values())
+        if query not in self._looked:
+            self.look_around([query])
+        held = [Neighbour.of(each) for each in self.loaded()]
+        stored = (each for each in self._looked[query] if self._by_id.get(each.incident_id) is None)
+        return nearby.closest(query, [*stored, *held])
+
+    def record(self, incidents: Iterable[Incident]) -> tuple[list[dict[str, Any]], list[Outgoing]]:
+        """Links of the chain and messages, in order, of all that happened and is not written yet."""
+        for each in incidents:
+            self._record(each)
+        links, messages = self._links, self._messages
+        self._links, self._messages = [], []
+        self._recorded.clear()
+        return links, messages
+
+    def _record(self, incident: Incident) -> None:
+        rows, sent, head = timeline.record(incident, self.heads.get(incident.id), self._traces.get(incident.id))
+        self._links += rows
+        self._messages += sent
+        self.heads[incident.id] = head
+        self._recorded.add(incident.id)
+        incident.events.clear()
 
     def loaded(self) -> list[Incident]:
         """Every incident of this transaction."""
@@ -131,8 +182,8 @@ class IncidentRepository:
         """Those with something to write, in id order; a root learns of its duplicates' teams without an event."""
         changed = (
             each for each in self.loaded()
-            if each.is_new or each.events or each.roster.changed or each.breaches or each.deadlines.armed
-            or each.deadlines.disarmed or each.absorbed != self._absorbed.get(each.id, {})
+            if each.is_new or each.events or each.id in self._recorded or each.roster.changed or each.breaches
+            or each.deadlines.armed or each.deadlines.disarmed or each.absorbed != self._absorbed.get(each.id, {})
         )  # fmt: skip
         return sorted(changed, key=lambda each: each.id)
 
@@ -168,10 +219,15 @@ class IncidentRepository:
         if not fresh:
             return
         of_incident: dict[UUID, list[Assignment]] = {row[0]: [] for row in fresh}
-        for each in bulk.select(self._connection, _ASSIGNMENTS, {"ids": list(of_incident)}):
-            assignment = incident_rows.to_assignment(each)
+        for *belonging, duplicate in bulk.select(self._connection, _BELONGINGS, {"ids": list(of_incident)}):
+            if duplicate is not None:
+                self._under.setdefault(belonging[1], set()).add(duplicate)
+                continue
+            assignment = incident_rows.to_assignment(belonging)
             of_incident[assignment.incident_id].append(assignment)
             self._stored.add(assignment.id)
+        for each in of_incident.values():
+            each.sort(key=lambda assignment: assignment.seq)
         book = self._policies()
         for row in fresh:
             incident = incident_rows.to_incident(row, book, of_incident[row[0]])

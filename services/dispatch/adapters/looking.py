@@ -13,7 +13,7 @@ from services.dispatch.adapters import bulk, cursors, incident_rows, narrowing, 
 from services.dispatch.adapters.places import PlacesSnapshot
 from services.dispatch.adapters.teams import TeamRepository
 from services.dispatch.adapters.unit_of_work import Shared
-from services.dispatch.application.ports import DuplicateQuery, Filters, Group, Page
+from services.dispatch.application.ports import DuplicateQuery, Filters, Group, Neighbour, Page
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.events import wire_time
 from services.dispatch.domain.incident import Incident
@@ -85,10 +85,9 @@ class Look:
         more = len(found) > limit
         return Page(shown, cursors.write("incidents", shown[-1].received_at, shown[-1].id) if more else None)
 
-    def near(self, query: DuplicateQuery) -> list[Incident]:
+    def near(self, query: DuplicateQuery) -> list[Neighbour]:
         """Candidates for likely duplicates."""
-        rows = bulk.select(self._connection, nearby.STATEMENT, nearby.parameters(query))
-        return nearby.closest(query, [incident_rows.to_incident(row, self.policies, []) for row in rows])
+        return nearby.closest(query, nearby.look(self._connection, [query])[query])
 
     def chain_heads(self, incident_ids: Collection[UUID]) -> dict[UUID, bytes]:
         """Heads of the timelines' hash chains."""

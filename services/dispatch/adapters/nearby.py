@@ -1,66 +1,84 @@
 """Which incidents are near another in space and time: in SQL for what is stored, in Python for what is not yet."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.dispatch.adapters import incident_rows
-from services.dispatch.application.ports import DuplicateQuery
-from services.dispatch.domain.incident import Incident
+from sqlalchemy import Connection
+
+from services.dispatch.adapters import bulk
+from services.dispatch.application.ports import DuplicateQuery, Neighbour
+from services.dispatch.domain.duplicates import Sighting
 from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
 
 METRES_PER_DEGREE = 111_320.0
 MOST = 50
 # Closed and cancelled ones are over; a merged one speaks through its root.
 CANDIDATE_STATES = frozenset({*OPEN_INCIDENT, IncidentState.RESOLVED})
-
-STATEMENT = f"""
-SELECT {incident_rows.SELECTED} FROM incident
-WHERE received_at BETWEEN %(since)s AND %(until)s AND exercise = %(exercise)s AND state = ANY(%(states)s)
-  AND (lat BETWEEN %(south)s AND %(north)s AND lon BETWEEN %(west)s AND %(east)s OR grid_code = %(grid_code)s)
-  AND incident_id IS DISTINCT FROM %(exclude)s::uuid
-ORDER BY abs(extract(epoch FROM received_at - %(middle)s)) LIMIT {MOST}
+_COLUMNS = (
+    ("place", "integer"), ("since", "timestamptz"), ("until", "timestamptz"), ("exercise", "boolean"),
+    ("south", "double precision"), ("north", "double precision"), ("west", "double precision"),
+    ("east", "double precision"), ("grid_code", "text"), ("exclude", "uuid"),
+)  # fmt: skip
+# Word for word the predicate of the two partial indexes: only then are they used. They hold the few live incidents of a
+# county, however many are stored; one lookup by place and one by grid, as OR would read both whole.
+_LIVE = "state NOT IN ('closed', 'archived', 'cancelled', 'merged')"
+_FOUND = f"""
+SELECT incident_id, state, i.exercise, lat, lon, i.grid_code, received_at, category, kind, summary, address
+FROM incident i
+WHERE {_LIVE} AND {{where}} AND received_at BETWEEN q.since AND q.until AND i.exercise = q.exercise
+  AND incident_id IS DISTINCT FROM q.exclude
+ORDER BY abs(extract(epoch FROM (received_at - q.since) - (q.until - received_at))) LIMIT {MOST}
 """
+_BY_PLACE = _FOUND.format(where="lat BETWEEN q.south AND q.north AND lon BETWEEN q.west AND q.east")
+_BY_GRID = _FOUND.format(where="i.grid_code = q.grid_code")
 
 
-def parameters(query: DuplicateQuery) -> dict[str, Any]:
-    """The parameters of `STATEMENT`."""
+def look(connection: Connection, queries: Sequence[DuplicateQuery]) -> dict[DuplicateQuery, list[Neighbour]]:
+    """The stored incidents in each window, in one statement; some of them twice, and more than `MOST`."""
+    found: dict[DuplicateQuery, list[Neighbour]] = {query: [] for query in queries}
+    rows = [_row(place, query) for place, query in enumerate(queries)]
+    for place, *row in bulk.join_each(connection, _COLUMNS, rows, f"({_BY_PLACE}) UNION ALL ({_BY_GRID})"):
+        found[queries[place]].append(_neighbour(row))
+    return found
+
+
+def closest(query: DuplicateQuery, neighbours: Iterable[Neighbour]) -> list[Neighbour]:
+    """Those that are in the window, each once, nearest in time first."""
+    middle = query.since + (query.until - query.since) / 2
+    inside = {each.incident_id: each for each in neighbours if _inside(query, each)}
+    return sorted(inside.values(), key=lambda each: (abs(each.sighting.at - middle), each.incident_id))[:MOST]
+
+
+def _row(place: int, query: DuplicateQuery) -> dict[str, Any]:
     south, north, west, east = _box(query)
     return {
-        "since": query.since,
-        "until": query.until,
-        "middle": query.since + (query.until - query.since) / 2,
-        "exercise": query.exercise,
-        "states": sorted(CANDIDATE_STATES),
-        "south": south,
-        "north": north,
-        "west": west,
-        "east": east,
-        "grid_code": query.grid_code,
-        "exclude": query.exclude,
-    }
+        "place": place, "since": query.since, "until": query.until, "exercise": query.exercise, "south": south,
+        "north": north, "west": west, "east": east, "grid_code": query.grid_code, "exclude": query.exclude,
+    }  # fmt: skip
 
 
-def closest(query: DuplicateQuery, incidents: Iterable[Incident]) -> list[Incident]:
-    """Those of `incidents` that are in the window, nearest in time first."""
-    middle = query.since + (query.until - query.since) / 2
-    inside = [each for each in incidents if _inside(query, each)]
-    return sorted(inside, key=lambda each: (abs(each.received_at - middle), each.id))[:MOST]
+def _neighbour(row: Sequence[Any]) -> Neighbour:
+    incident_id, state, exercise, lat, lon, grid_code, at, category, kind, summary, address = row
+    return Neighbour(
+        incident_id, state, exercise, Sighting(lat, lon, grid_code, at, category, kind, f"{summary} {address}")
+    )
 
 
-def _inside(query: DuplicateQuery, incident: Incident) -> bool:
+def _inside(query: DuplicateQuery, one: Neighbour) -> bool:
+    seen = one.sighting
     if (
-        incident.id == query.exclude
-        or incident.exercise != query.exercise
-        or incident.state not in CANDIDATE_STATES
-        or not query.since <= incident.received_at <= query.until
+        one.incident_id == query.exclude
+        or one.exercise != query.exercise
+        or one.state not in CANDIDATE_STATES
+        or not query.since <= seen.at <= query.until
     ):
         return False
     south, north, west, east = _box(query)
-    placed = south is not None and incident.lat is not None and incident.lon is not None
-    if placed and south <= incident.lat <= north and west <= incident.lon <= east:
+    placed = south is not None and seen.lat is not None and seen.lon is not None
+    if placed and south <= seen.lat <= north and west <= seen.lon <= east:
         return True
-    return query.grid_code is not None and incident.grid_code == query.grid_code
+    return query.grid_code is not None and seen.grid_code == query.grid_code
 
 
 def _box(query: DuplicateQuery) -> tuple[Any, Any, Any, Any]:

@@ -60,7 +60,10 @@ class PlacesCache:
 
     def current(self, connection: Connection) -> PlacesSnapshot:
         """The copy as committed now. One statement of a single row when nothing has changed."""
-        newest = bulk.select(connection, _REVISION)[0][0]
+        return self.at(connection, bulk.select(connection, _REVISION)[0][0])
+
+    def at(self, connection: Connection, newest: int) -> PlacesSnapshot:
+        """The copy at the revision that the caller has just read."""
         snapshot = self._snapshot
         if snapshot is None or snapshot.revision < newest:
             with self._building:

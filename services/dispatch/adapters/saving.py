@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
 from chassis.deadlines import Deadline, arm, disarm
 from chassis.outbox import Outgoing
+from chassis.script import Script
 from services.dispatch.adapters import bulk, incident_rows, timeline
 from services.dispatch.adapters.incident_rows import ASSIGNMENT_FIXED, ASSIGNMENT_MOVING, FIXED, MOVING
 from services.dispatch.adapters.incidents import IncidentRepository
@@ -25,26 +24,36 @@ _BREACH_REST = (
 _UPSERT_BREACH = bulk.upsert_tail("incident_id, stage, generation", _BREACH_REST)
 
 
-def save_incidents(connection: Connection, incidents: IncidentRepository) -> list[Outgoing]:
-    """Write every changed incident with all that belongs to it; returns the messages for the outbox."""
+def save_incidents(script: Script, incidents: IncidentRepository) -> tuple[list[Outgoing], list[dict[str, Any]]]:
+    """Write every changed incident with all that belongs to it.
+
+    Returns the messages for the outbox, and the rows of incidents that are there already, for `update_incidents`.
+    """
     changed = incidents.changed()
-    links: list[dict[str, Any]] = []
-    messages: list[Outgoing] = []
-    for each in changed:
-        rows, sent, head = timeline.record(each, incidents.heads.get(each.id))
-        links += rows
-        messages += sent
-        incidents.heads[each.id] = head
-    _write_incidents(connection, changed, incidents)
+    links, messages = incidents.record(changed)
+    rows = [{**incident_rows.fixed(each), **incidents.row(each)} for each in changed if each.is_new]
+    bulk.insert(script, "incident", (*FIXED, *MOVING), rows)
     new, old = ([incident_rows.assignment_row(a) for a in each] for each in incidents.assignments(changed))
-    bulk.insert(connection, "assignment", (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING), new)
-    bulk.update(connection, "assignment", "assignment_id", ASSIGNMENT_MOVING, old)
+    bulk.insert(script, "assignment", (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING), new)
+    bulk.update(script, "assignment", "assignment_id", ASSIGNMENT_MOVING, old)
     breaches = [_breach_row(each, breach) for each in changed for breach in each.breaches.values()]
-    bulk.insert(connection, "breach", (*_BREACH_KEY, *_BREACH_REST), breaches, _UPSERT_BREACH)
-    bulk.insert(connection, "timeline", timeline.COLUMNS, links)
-    _write_deadlines(connection, changed)
+    bulk.insert(script, "breach", (*_BREACH_KEY, *_BREACH_REST), breaches, _UPSERT_BREACH)
+    bulk.insert(script, "timeline", timeline.COLUMNS, links)
+    _write_deadlines(script, changed)
+    stored = [incidents.row(each) for each in changed if not each.is_new]
     incidents.saved(changed)
-    return messages
+    return messages, stored
+
+
+def update_incidents(script: Script, rows: list[dict[str, Any]]) -> None:
+    """Write the rows and send the script. They were locked before they were changed, so each must be there.
+
+    Raises LookupError when one is not.
+    """
+    bulk.update(script, "incident", "incident_id", MOVING, rows, kept=incident_rows.DOCUMENTS)
+    touched = script.run()
+    if rows and touched != len(rows):
+        raise LookupError(f"{touched} of {len(rows)} incidents written")
 
 
 def save_teams(teams: TeamRepository, centres: Callable[[], Sequence[Centre]]) -> list[Outgoing]:
@@ -60,16 +69,6 @@ def save_teams(teams: TeamRepository, centres: Callable[[], Sequence[Centre]]) -
     return messages
 
 
-def _write_incidents(connection: Connection, changed: list[Incident], incidents: IncidentRepository) -> None:
-    rows = [{**incident_rows.fixed(each), **incidents.row(each)} for each in changed if each.is_new]
-    bulk.insert(connection, "incident", (*FIXED, *MOVING), rows)
-    rows = [incidents.row(each) for each in changed if not each.is_new]
-    written = bulk.update(connection, "incident", "incident_id", MOVING, rows, kept=incident_rows.DOCUMENTS)
-    if written != len(rows):
-        # They were locked before they were changed.
-        raise LookupError(f"{written} of {len(rows)} incidents written")
-
-
 def _breach_row(incident: Incident, breach: Breach) -> dict[str, Any]:
     return {
         "incident_id": incident.id,
@@ -77,7 +76,7 @@ def _breach_row(incident: Incident, breach: Breach) -> dict[str, Any]:
     }
 
 
-def _write_deadlines(connection: Connection, changed: Iterable[Incident]) -> None:
+def _write_deadlines(script: Script, changed: Iterable[Incident]) -> None:
     armed: list[Deadline] = []
     disarmed: list[tuple[str, str, int]] = []
     for incident in changed:
@@ -89,5 +88,5 @@ def _write_deadlines(connection: Connection, changed: Iterable[Incident]) -> Non
             elif (change.kind, change.generation) not in kept:
                 # What is armed anew is moved, not deleted and made again.
                 disarmed.append((subject, change.kind, change.generation))
-    disarm(connection, chassis.deadline, disarmed)
-    arm(connection, chassis.deadline, armed)
+    disarm(script, chassis.deadline, disarmed)
+    arm(script, chassis.deadline, armed)

@@ -92,7 +92,9 @@ incident = Table(
         postgresql_ops={"jurisdiction": "text_pattern_ops"},
     ),
     Index("incident_by_received", "received_at", "incident_id"),
-    Index("incident_by_place", "received_at", "lat", "lon", postgresql_where=text("state <> 'merged'")),
+    # Where likely duplicates are looked for: among the few that are live, not among all that were ever stored.
+    Index("incident_live_by_place", "lat", "lon", postgresql_where=_IS_OPEN),
+    Index("incident_live_by_grid", "grid_code", "received_at", postgresql_where=_IS_OPEN),
     Index("incident_by_primary", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )  # fmt: skip
 

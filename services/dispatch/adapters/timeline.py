@@ -43,11 +43,16 @@ def body_of(incident_id: UUID, event: IncidentEvent) -> str:
     ).decode()
 
 
-def record(incident: Incident, head: bytes | None) -> tuple[list[dict[str, Any]], list[Outgoing], bytes]:
-    """Rows of `COLUMNS` and messages for the incident's new events, and the chain's new head."""
+def record(
+    incident: Incident, head: bytes | None, trace: str | None = None
+) -> tuple[list[dict[str, Any]], list[Outgoing], bytes]:
+    """Rows of `COLUMNS` and messages for the incident's new events, and the chain's new head.
+
+    `trace` is what the events belong to, where that is not the span that is open here.
+    """
     rows, messages = [], []
     head = GENESIS if head is None else head
-    trace = current_traceparent()
+    trace = trace or current_traceparent()
     for event in incident.events:
         body = body_of(incident.id, event)
         head = link(head, body.encode())
@@ -82,7 +87,7 @@ def _message(
         recordedat=event.recorded_at, sequence=event.version, data=_checked(type_, data), jurisdiction=jurisdiction,
         traceparent=trace,
     )  # fmt: skip
-    return Outgoing(message_id, _EXCHANGE, type_, envelope.dump(cloud_event), order_key=subject)
+    return Outgoing(message_id, _EXCHANGE, type_, envelope.dump(cloud_event), order_key=subject, traceparent=trace)
 
 
 def _checked(type_: str, data: dict[str, Any]) -> dict[str, Any]:

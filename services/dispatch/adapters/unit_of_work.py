@@ -10,11 +10,13 @@ from psycopg2 import errors as postgres
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from chassis.database import database_now, in_transaction
+from chassis.database import in_transaction
+from chassis.idempotency import is_taken
 from chassis.ids import uuid7
 from chassis.outbox import put
+from chassis.script import Script
 from chassis.vault import Vault
-from services.dispatch.adapters import saving
+from services.dispatch.adapters import bulk, saving
 from services.dispatch.adapters.answers import AnswerRepository
 from services.dispatch.adapters.clash import Clash
 from services.dispatch.adapters.contacts import ContactRepository
@@ -24,6 +26,7 @@ from services.dispatch.adapters.places_writer import PlacesWriterRepository
 from services.dispatch.adapters.policies import PolicyCache
 from services.dispatch.adapters.tables import chassis
 from services.dispatch.adapters.teams import TeamRepository
+from services.dispatch.application.ports import KeyTaken
 from services.dispatch.domain.policy import PolicyBook
 
 T = TypeVar("T")
@@ -51,7 +54,7 @@ class Unit:
         self._policies: PolicyBook | None = None
         self._now: datetime | None = None
         self._centres_locked: set[str] = set()
-        self.incidents = IncidentRepository(connection, lambda: self.policies, self._read_clock)
+        self.incidents = IncidentRepository(connection, lambda: self.policies, self._look)
         self.teams = TeamRepository(connection)
         self.places_writer = PlacesWriterRepository(connection)
         self.contacts = ContactRepository(connection, shared.vault)
@@ -61,15 +64,15 @@ class Unit:
     def now(self) -> datetime:
         """The database's clock, read after the locks were had: time spent waiting for them has passed."""
         if self._now is None:
-            self._read_clock()
+            self._look()
         return cast("datetime", self._now)
 
     @property
     def places(self) -> PlacesSnapshot:
         """The grid tree and the centres as committed when first asked for."""
         if self._places is None:
-            self._places = self._shared.places.current(self.connection)
-        return self._places
+            self._look()
+        return cast("PlacesSnapshot", self._places)
 
     @property
     def policies(self) -> PolicyBook:
@@ -82,6 +85,10 @@ class Unit:
         """A UUIDv7."""
         return uuid7()
 
+    def still_here(self) -> None:
+        """A sign of life: idle_in_transaction_session_timeout ends the sessions of frozen processes."""
+        self.connection.exec_driver_sql("SELECT 1")
+
     def lock_centre(self, centre_code: str) -> None:
         """Advisory lock until commit: one takes a team of this centre at a time."""
         if centre_code not in self._centres_locked:
@@ -91,14 +98,21 @@ class Unit:
             self._centres_locked.add(centre_code)
 
     def flush(self) -> None:
-        """Write what has changed so far."""
-        messages = saving.save_incidents(self.connection, self.incidents)
-        self.contacts.save()
-        messages += saving.save_teams(self.teams, lambda: self.places.centres)
-        put(self.connection, chassis.outbox, messages)
+        """Write what has changed so far, in one round trip (changed teams, which are rare, in their own)."""
+        script = Script(self.connection)
+        team_messages = saving.save_teams(self.teams, lambda: self.places.centres)
+        messages, stored = saving.save_incidents(script, self.incidents)
+        self.contacts.save(script)
+        put(script, chassis.outbox, messages + team_messages)
+        self.answers.save(script)
+        saving.update_incidents(script, stored)
 
-    def _read_clock(self) -> None:
-        self._now = database_now(self.connection)
+    def _look(self) -> None:
+        """The database's clock, and whether our copy of the registry is the newest: one statement for both."""
+        now, revision = bulk.select(self.connection, "SELECT clock_timestamp(), revision FROM read_model")[0]
+        self._now = now
+        if self._places is None:
+            self._places = self._shared.places.at(self.connection, revision)
 
 
 class Transactions:
@@ -125,6 +139,8 @@ class Transactions:
             result = work(unit)
             unit.flush()
         except IntegrityError as error:
+            if is_taken(error, chassis.idempotency):
+                raise KeyTaken from error
             if isinstance(error.orig, postgres.UniqueViolation):
                 # The same reference or call sign was made meanwhile: the second look finds it and refuses.
                 raise Clash(str(error.orig.diag.constraint_name)) from error

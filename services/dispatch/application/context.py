@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,8 @@ from services.dispatch.application.ports import Actor, UnitOfWork
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.errors import Forbidden, NotFound
 from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.intake import Draft
+from services.dispatch.domain.policy import SlaPolicy
 from services.dispatch.domain.routing import Desks
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.team import Team
@@ -51,6 +53,8 @@ class Context:
 
     uow: UnitOfWork
     actor: Actor
+    drafts: dict[int, tuple[Draft, SlaPolicy]] = field(default_factory=dict)
+    """What `incident.create` commands say, by `id` of the command: read for the batch, used by its handler."""
 
     @cached_property
     def desks(self) -> Desks:

@@ -11,52 +11,79 @@ from contracts.catalogue import load_command
 from contracts.refusal import InvalidMessage
 from services.dispatch.application.context import Context, IncidentRef, team_id_of
 from services.dispatch.application.index import COMMANDS, CREATES, NOT_REMEMBERED
-from services.dispatch.application.ports import Actor, Answer, KeyTaken, ProblemOf, Remembered, Transact, UnitOfWork
+from services.dispatch.application.intake import duplicate_query
+from services.dispatch.application.ports import (
+    Actor,
+    Answer,
+    Key,
+    KeyTaken,
+    ProblemOf,
+    Remembered,
+    Request,
+    Transact,
+    UnitOfWork,
+)
 from services.dispatch.application.views import add_view
 from services.dispatch.domain.errors import Invalid, Refusal
 
 MOST_COMMANDS = 500
+# On a crowded machine 500 commands take longer than a frozen process is allowed to hold its locks.
+_SIGN_OF_LIFE = 100
 _NOT_THE_BODY = frozenset({"key", "view"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A command that reads well: its place in the batch, as loaded, and as it came (for its fingerprint)."""
+    """A command that reads well: its place in the batch, as loaded, as it came (for its fingerprint), and who asks."""
 
     place: int
     command: Mapping[str, Any]
     raw: Mapping[str, Any]
+    request: Request
 
     @property
-    def key(self) -> str:
-        key: str = self.command["key"]
-        return key
+    def key(self) -> Key:
+        return (self.request.actor.client, self.command["key"])
 
 
 def execute(batch: Sequence[Any], actor: Actor, transact: Transact, problem_of: ProblemOf) -> list[Answer]:
-    """Answer every command of the batch, in order.
+    """Answer every command of one actor's batch, in order; see `execute_together`."""
+    return execute_together([Request(batch, actor)], transact, problem_of)[0]
+
+
+def execute_together(requests: Sequence[Request], transact: Transact, problem_of: ProblemOf) -> list[list[Answer]]:
+    """Answer every command of every request, in order, in one transaction.
 
     A command that breaks its schema, or is refused, is answered with its problem and changes nothing; the others go on.
     An unexpected error has the commands run one by one, so that it stays alone. Raises Invalid `too_many_commands`, and
     an error that is `retryable` (the database is away), because then nothing was done.
     """
-    if len(batch) > MOST_COMMANDS:
-        raise Invalid("too_many_commands", f"at most {MOST_COMMANDS} commands at once", field="commands", rule="most")
+    for request in requests:
+        refuse_too_many(request)
     answers: dict[int, Answer] = {}
     asked: list[_Asked] = []
-    for place, raw in enumerate(batch):
-        try:
-            asked.append(_Asked(place, load_command(raw), raw))
-        except InvalidMessage as error:
-            answers[place] = _refused(problem_of(error))
+    places = iter(range(sum(len(request.commands) for request in requests)))
+    for request in requests:
+        for raw, place in zip(request.commands, places, strict=False):
+            try:
+                asked.append(_Asked(place, load_command(raw), raw, request))
+            except InvalidMessage as error:
+                answers[place] = _refused(problem_of(error))
     if asked:
-        answers.update(_answer(asked, actor, transact, problem_of))
-    return [answers[place] for place in range(len(batch))]
+        answers.update(_answer(asked, transact, problem_of))
+    told = iter(range(len(answers)))
+    return [[answers[next(told)] for _ in request.commands] for request in requests]
 
 
-def _answer(asked: Sequence[_Asked], actor: Actor, transact: Transact, problem_of: ProblemOf) -> dict[int, Answer]:
+def refuse_too_many(request: Request) -> None:
+    """Raises Invalid `too_many_commands`."""
+    if len(request.commands) > MOST_COMMANDS:
+        raise Invalid("too_many_commands", f"at most {MOST_COMMANDS} commands at once", field="commands", rule="most")
+
+
+def _answer(asked: Sequence[_Asked], transact: Transact, problem_of: ProblemOf) -> dict[int, Answer]:
     try:
-        return _in_one(asked, actor, transact, problem_of)
+        return _in_one(asked, transact, problem_of)
     except Exception as error:
         if getattr(error, "retryable", False):
             raise
@@ -64,13 +91,13 @@ def _answer(asked: Sequence[_Asked], actor: Actor, transact: Transact, problem_o
             return {asked[0].place: _refused(problem_of(error))}
     answers: dict[int, Answer] = {}
     for one in asked:
-        answers.update(_answer([one], actor, transact, problem_of))
+        answers.update(_answer([one], transact, problem_of))
     return answers
 
 
-def _in_one(asked: Sequence[_Asked], actor: Actor, transact: Transact, problem_of: ProblemOf) -> dict[int, Answer]:
+def _in_one(asked: Sequence[_Asked], transact: Transact, problem_of: ProblemOf) -> dict[int, Answer]:
     def work(uow: UnitOfWork) -> dict[int, Answer]:
-        return _run(uow, asked, actor, problem_of)
+        return _run(uow, asked, problem_of)
 
     try:
         return transact(work)
@@ -79,13 +106,18 @@ def _in_one(asked: Sequence[_Asked], actor: Actor, transact: Transact, problem_o
         return transact(work)
 
 
-def _run(uow: UnitOfWork, asked: Sequence[_Asked], actor: Actor, problem_of: ProblemOf) -> dict[int, Answer]:
-    known = uow.answers.recall(actor.client, {one.key for one in asked})
-    preload(uow, [one.command for one in asked if one.key not in known])
-    context = Context(uow, actor)
+def _run(uow: UnitOfWork, asked: Sequence[_Asked], problem_of: ProblemOf) -> dict[int, Answer]:
+    known = uow.answers.recall({one.key for one in asked})
+    contexts = {one.request.actor: Context(uow, one.request.actor) for one in asked}
+    fresh = [one for one in asked if one.key not in known]
+    preload(uow, [one.command for one in fresh])
+    look_around(uow, [(contexts[one.request.actor], one.command) for one in fresh])
     answers: dict[int, Answer] = {}
-    fresh: list[Remembered] = []
-    for one in asked:
+    remembered: dict[Key, Remembered] = {}
+    for number, one in enumerate(asked, start=1):
+        if number % _SIGN_OF_LIFE == 0:
+            uow.still_here()
+        context = contexts[one.request.actor]
         fingerprint = uow.answers.fingerprint({name: one.raw[name] for name in one.raw if name not in _NOT_THE_BODY})
         earlier = known.get(one.key)
         if earlier is not None:
@@ -93,10 +125,9 @@ def _run(uow: UnitOfWork, asked: Sequence[_Asked], actor: Actor, problem_of: Pro
             continue
         answers[one.place] = answer = _answer_one(context, one, problem_of)
         if one.command["command"] not in NOT_REMEMBERED:
-            known[one.key] = Remembered(one.key, fingerprint, answer)
-            fresh.append(known[one.key])
-    if fresh:
-        uow.answers.remember(actor.client, fresh)
+            known[one.key] = remembered[one.key] = Remembered(fingerprint, answer)
+    if remembered:
+        uow.answers.remember(remembered)
     return answers
 
 
@@ -106,6 +137,8 @@ def _answer_one(context: Context, one: _Asked, problem_of: ProblemOf) -> Answer:
         result = COMMANDS[name](context, one.command)
     except Refusal as refusal:
         return _refused(problem_of(refusal))
+    if one.request.traceparent is not None and "incident_id" in result:
+        context.uow.incidents.caused_by(UUID(result["incident_id"]), one.request.traceparent)
     if one.command["view"]:
         add_view(context.uow, result)
     return {"ok": True, "status": 201 if name in CREATES else 200, "replayed": False, "result": result}
@@ -151,3 +184,11 @@ def preload(uow: UnitOfWork, commands: Sequence[Mapping[str, Any]]) -> None:
     if teams:
         team_ids = {found for text in teams if (found := team_id_of(text)) is not None}
         uow.teams.load(ids=team_ids, call_signs={text for text in teams if team_id_of(text) is None})
+
+
+def look_around(uow: UnitOfWork, asked: Sequence[tuple[Context, Mapping[str, Any]]]) -> None:
+    """Look for likely duplicates of everything that the commands take in, in one statement."""
+    creating = [each for each in asked if each[1]["command"] == "incident.create"]
+    queries = [query for context, command in creating if (query := duplicate_query(context, command)) is not None]
+    if queries:
+        uow.incidents.look_around(queries)

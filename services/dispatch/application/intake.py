@@ -8,12 +8,11 @@ from typing import Any, Protocol
 
 from contracts.dispatch import codes
 from services.dispatch.application.context import Command, Context, Result, told
-from services.dispatch.application.ports import DuplicateQuery, Places
+from services.dispatch.application.ports import DuplicateQuery, Neighbour, Places
 from services.dispatch.domain import desk, duplicates, intake
-from services.dispatch.domain.errors import Conflict, Invalid
+from services.dispatch.domain.errors import Conflict, Invalid, Refusal
 from services.dispatch.domain.events import wire_time
-from services.dispatch.domain.incident import Incident
-from services.dispatch.domain.policy import Matter
+from services.dispatch.domain.policy import Matter, SlaPolicy
 from services.dispatch.domain.routing import LOCATION_UNRESOLVED
 from services.dispatch.domain.stamps import Report, is_backfill
 
@@ -23,7 +22,7 @@ _SHOWN = 10
 class Neighbourhood(Protocol):
     """Where likely duplicates are looked for: the incidents of a unit of work, or a reading."""
 
-    def near(self, query: DuplicateQuery) -> list[Incident]: ...
+    def near(self, query: DuplicateQuery) -> list[Neighbour]: ...
 
 
 def create(context: Context, command: Command) -> Result:
@@ -34,10 +33,9 @@ def create(context: Context, command: Command) -> Result:
     """
     data, report, uow = command["data"], context.report(command), context.uow
     _refuse_known_reference(context, data.get("reference"))
-    draft = draft_of(data, uow.places)
-    policy = uow.policies.choose(_matter(draft), uow.now)
+    draft, policy = _read(context, command)
     alike: list[dict[str, Any]] = []
-    if data["on_likely_duplicate"] == "refuse" or not is_backfill(report, policy.stamp_rules):
+    if _is_compared(data, report, policy):
         alike = likely_duplicates(draft, report, uow.incidents)
     if alike and data["on_likely_duplicate"] == "refuse":
         raise Conflict(
@@ -55,6 +53,16 @@ def create(context: Context, command: Command) -> Result:
     if alike:
         more["likely_duplicates"] = alike
     return told(incident, **more)
+
+
+def duplicate_query(context: Context, command: Command) -> DuplicateQuery | None:
+    """Where `create` will look for duplicates; None when it will not, or will refuse the command."""
+    report = context.report(command)
+    try:
+        draft, policy = _read(context, command)
+    except Refusal:
+        return None
+    return _window(draft, report) if _is_compared(command["data"], report, policy) else None
 
 
 def draft_of(data: Mapping[str, Any], places: Places) -> intake.Draft:
@@ -77,25 +85,37 @@ def draft_of(data: Mapping[str, Any], places: Places) -> intake.Draft:
 
 def likely_duplicates(draft: intake.Draft, report: Report, neighbourhood: Neighbourhood) -> list[dict[str, Any]]:
     """Open incidents that look like the draft, likeliest first, with what speaks for it."""
-    window = timedelta(seconds=duplicates.WINDOW_SECONDS)
     here = duplicates.Sighting(
         draft.lat, draft.lon, draft.grid_code, report.occurred_at, draft.category, draft.kind,
         f"{draft.summary} {draft.address}",
     )  # fmt: skip
-    query = DuplicateQuery(
+    found = []
+    for other in neighbourhood.near(_window(draft, report)):
+        likeness = duplicates.compare(here, other.sighting)
+        if likeness.likely:
+            found.append(_shown(other, likeness, abs((report.occurred_at - other.sighting.at).total_seconds())))
+    return sorted(found, key=lambda one: (-one["score"], one["incident_id"]))[:_SHOWN]
+
+
+def _window(draft: intake.Draft, report: Report) -> DuplicateQuery:
+    window = timedelta(seconds=duplicates.WINDOW_SECONDS)
+    return DuplicateQuery(
         draft.lat, draft.lon, draft.grid_code, duplicates.RADIUS_METRES, report.occurred_at - window,
         report.occurred_at + window, draft.exercise,
     )  # fmt: skip
-    found = []
-    for other in neighbourhood.near(query):
-        there = duplicates.Sighting(
-            other.lat, other.lon, other.grid_code, other.received_at, other.category, other.kind,
-            f"{other.summary} {other.address}",
-        )  # fmt: skip
-        likeness = duplicates.compare(here, there)
-        if likeness.likely:
-            found.append(_shown(other, likeness, abs((report.occurred_at - other.received_at).total_seconds())))
-    return sorted(found, key=lambda one: (-one["score"], one["incident_id"]))[:_SHOWN]
+
+
+def _read(context: Context, command: Command) -> tuple[intake.Draft, SlaPolicy]:
+    """The draft with its policy, read once a command. Raises Invalid `unknown_grid`."""
+    known = context.drafts.get(id(command))
+    if known is None:
+        draft = draft_of(command["data"], context.uow.places)
+        known = context.drafts[id(command)] = (draft, context.uow.policies.choose(_matter(draft), context.uow.now))
+    return known
+
+
+def _is_compared(data: Mapping[str, Any], report: Report, policy: SlaPolicy) -> bool:
+    return bool(data["on_likely_duplicate"] == "refuse") or not is_backfill(report, policy.stamp_rules)
 
 
 def mask(phone: str | None) -> str | None:
@@ -103,7 +123,7 @@ def mask(phone: str | None) -> str | None:
     return None if not phone else "*" * max(len(phone) - 2, 0) + phone[-2:]
 
 
-def _shown(other: Incident, likeness: duplicates.Likeness, seconds_apart: float) -> dict[str, Any]:
+def _shown(other: Neighbour, likeness: duplicates.Likeness, seconds_apart: float) -> dict[str, Any]:
     reasons = [
         reason
         for reason, holds in (
@@ -114,8 +134,8 @@ def _shown(other: Incident, likeness: duplicates.Likeness, seconds_apart: float)
         if holds
     ]  # fmt: skip
     return {
-        "incident_id": str(other.id), "score": likeness.score, "distance_m": likeness.metres,
-        "seconds_apart": seconds_apart, "reasons": reasons, "state": other.state.value,
+        "incident_id": str(other.incident_id), "score": likeness.score, "distance_m": likeness.metres,
+        "seconds_apart": seconds_apart, "reasons": reasons, "state": other.state,
     }  # fmt: skip
 
 

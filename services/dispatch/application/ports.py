@@ -19,10 +19,13 @@ from services.dispatch.application.terms import (
     Filters,
     Fired,
     Group,
+    Key,
     KeyTaken,
+    Neighbour,
     Page,
     Problem,
     Remembered,
+    Request,
 )  # fmt: skip
 from services.dispatch.domain.centre import Centre, Post
 from services.dispatch.domain.grid_tree import GridNode, GridTree
@@ -33,8 +36,8 @@ from services.dispatch.domain.team import Team
 T = TypeVar("T")
 
 __all__ = [
-    "Actor", "Answer", "DuplicateQuery", "Figures", "Filters", "Fired", "Group", "KeyTaken", "Page", "Problem",
-    "Remembered",
+    "Actor", "Answer", "DuplicateQuery", "Figures", "Filters", "Fired", "Group", "Key", "KeyTaken", "Neighbour", "Page",
+    "Problem", "Remembered", "Request",
 ]  # fmt: skip
 
 
@@ -63,13 +66,22 @@ class Incidents(Protocol):
     def duplicates_of(self, root_id: UUID) -> list[Incident]:
         """Every incident whose merge root is `root_id`, locked."""
 
+    def duplicate_ids(self, root_id: UUID) -> list[UUID]:
+        """Ids of the incidents whose merge root is the loaded `root_id`, in order; none of them is locked."""
+
     def add(self, incident: Incident) -> None:
         """Take up a new incident (`is_new`); it is found by the getters from now on."""
 
     def chain_head(self, incident_id: UUID) -> bytes:
-        """Head of the timeline's hash chain as last written (call `flush` first)."""
+        """Head of the timeline's hash chain after everything that has happened so far."""
 
-    def near(self, query: DuplicateQuery) -> list[Incident]:
+    def caused_by(self, incident_id: UUID, traceparent: str) -> None:
+        """What has happened to the incident, and is not recorded yet, belongs to this trace."""
+
+    def look_around(self, queries: Collection[DuplicateQuery]) -> None:
+        """Answer these in bulk; `near` then knows them."""
+
+    def near(self, query: DuplicateQuery) -> list[Neighbour]:
         """Open or recently resolved incidents in the window, not locked; at most 50, nearest in time first."""
 
 
@@ -128,10 +140,10 @@ class Answers(Protocol):
     def fingerprint(self, command: Mapping[str, Any]) -> bytes:
         """The same for two commands that say the same."""
 
-    def recall(self, client: str, keys: Collection[str]) -> dict[str, Remembered]: ...
+    def recall(self, keys: Collection[Key]) -> dict[Key, Remembered]: ...
 
-    def remember(self, client: str, rows: Sequence[Remembered]) -> None:
-        """Write at once. Raises KeyTaken when a concurrent transaction answered one of the keys first."""
+    def remember(self, rows: Mapping[Key, Remembered]) -> None:
+        """Write with the rest. The transaction raises KeyTaken when another one answered one of the keys first."""
 
 
 class UnitOfWork(Protocol):
@@ -163,6 +175,9 @@ class UnitOfWork(Protocol):
         """The database's clock, not before what this transaction has locked; `recorded_at` of everything in it."""
 
     def new_id(self) -> UUID: ...
+
+    def still_here(self) -> None:
+        """A sign of life to the database, which ends the transactions of those that fall silent."""
 
     def flush(self) -> None:
         """Write what has changed so far, so that the queries of this transaction see it."""
@@ -205,7 +220,7 @@ class Reading(Protocol):
     def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
         """Raises ValueError for a cursor that it did not give out."""
 
-    def near(self, query: DuplicateQuery) -> list[Incident]: ...
+    def near(self, query: DuplicateQuery) -> list[Neighbour]: ...
 
     def chain_heads(self, incident_ids: Collection[UUID]) -> dict[UUID, bytes]: ...
 

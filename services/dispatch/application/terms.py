@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.dispatch.domain.duplicates import Sighting
 from services.dispatch.domain.incident import Incident
 
 Answer = dict[str, Any]
@@ -29,6 +30,15 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """Commands of one actor that are answered together; `traceparent` is what they belong to."""
+
+    commands: Sequence[Any]
+    actor: Actor
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fired:
     """A deadline that has come due and was claimed (its row is already deleted in this transaction)."""
 
@@ -38,11 +48,14 @@ class Fired:
     due_at: datetime
 
 
+Key = tuple[str, str]
+"""An idempotency key with the client whose it is: (client, key)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """The answer that a key was given, and the fingerprint of the command it was given for."""
 
-    key: str
     fingerprint: bytes
     answer: Answer
 
@@ -59,6 +72,25 @@ class DuplicateQuery:
     until: datetime
     exercise: bool
     exclude: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """What is seen of an incident by one who looks for duplicates of another."""
+
+    incident_id: UUID
+    state: str
+    exercise: bool
+    sighting: Sighting
+
+    @classmethod
+    def of(cls, incident: Incident) -> Neighbour:
+        """An incident as its neighbours see it."""
+        return cls(
+            incident.id, incident.state.value, incident.exercise,
+            Sighting(incident.lat, incident.lon, incident.grid_code, incident.received_at, incident.category,
+                     incident.kind, f"{incident.summary} {incident.address}"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,13 +124,12 @@ def candidate_view(outcome: Outcome, names: Mapping[UUID, str]) -> View:
 
 def add_view(uow: UnitOfWork, result: View) -> None:
     """Put the whole incident or team beside what a command answers."""
-    uow.flush()
     if "incident_id" in result:
         incident = uow.incidents.get(UUID(result["incident_id"]))
         if incident is not None:
             teams = [uow.teams.get(assignment.team_id) for assignment in incident.assignments]
             signs = {team.id: team.call_sign for team in teams if team is not None}
-            under = [each.id for each in uow.incidents.duplicates_of(incident.id)]
+            under = uow.incidents.duplicate_ids(incident.id)
             head = uow.incidents.chain_head(incident.id)
             result["incident"] = incident_view(incident, chain=head, call_signs=signs, duplicates=under)
     elif "team_id" in result:

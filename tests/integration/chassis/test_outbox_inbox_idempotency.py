@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from chassis import inbox, outbox
 from chassis.database import create_engine, in_transaction
-from chassis.idempotency import KeyTaken, Remembered, fingerprint, recall, remember
+from chassis.idempotency import Remembered, fingerprint, is_taken, recall, remember
 from chassis.outbox import Outgoing
 from chassis.tracing import span
 
@@ -167,12 +167,12 @@ def remembered(number):
 
 def test_answers_are_remembered_by_client_and_key(engine, tables):
     table = tables["idempotency"]
-    rows = {f"key-{number}": remembered(number) for number in range(500)}
-    in_transaction(engine, lambda connection: remember(connection, table, "a", rows))
+    rows = {(f"client-{number % 3}", f"key-{number // 3}"): remembered(number) for number in range(500)}
+    in_transaction(engine, lambda connection: remember(connection, table, rows))
     with engine.connect() as connection:
-        assert recall(connection, table, "a", [*rows, "unknown"]) == rows
-        assert recall(connection, table, "b", list(rows)) == {}
-        assert recall(connection, table, "a", []) == {}
+        assert recall(connection, table, [*rows, ("client-0", "unknown")]) == rows
+        assert recall(connection, table, [("another", key) for _, key in rows]) == {}
+        assert recall(connection, table, []) == {}
 
 
 def test_a_fingerprint_ignores_the_order_of_keys_and_nothing_else():
@@ -187,23 +187,23 @@ def test_a_twin_that_committed_first_takes_the_keys_and_the_effect_is_rolled_bac
     def late_twin():
         def work(connection):
             connection.execute(incident.insert(), {"id": uuid.uuid4()})
-            remember(connection, table, "a", {"k1": remembered(1), "k2": remembered(2)})
+            remember(connection, table, {("a", "k1"): remembered(1), ("a", "k2"): remembered(2)})
 
         try:
             in_transaction(engine, work)
-        except KeyTaken as error:
-            outcome.append(error)
+        except sa.exc.IntegrityError as error:
+            outcome.append(is_taken(error, table))
 
     with engine.connect() as first:
-        remember(first, table, "a", {"k2": remembered(3), "k3": remembered(3)})
+        remember(first, table, {("a", "k2"): remembered(3), ("a", "k3"): remembered(3)})
         thread = threading.Thread(target=late_twin)
         thread.start()
         first.commit()
     thread.join(timeout=10)
-    assert [(error.keys, error.retryable) for error in outcome] == [(("k2",), True)]
+    assert outcome == [True]
     with engine.connect() as connection:
         assert connection.execute(sa.select(incident)).all() == []
-        assert recall(connection, table, "a", ["k1", "k2"]) == {"k2": remembered(3)}
+        assert recall(connection, table, [("a", "k1"), ("a", "k2")]) == {("a", "k2"): remembered(3)}
 
 
 @pytest.mark.bench
@@ -211,12 +211,12 @@ def test_batches_of_500_are_quick_enough_for_two_thousand_commands_a_second(engi
     spent = []
     for turn in range(5):
         rows = [message(number, body=b"x" * 700) for number in range(500)]
-        answers = {f"{turn}-{number}": remembered(number) for number in range(500)}
+        answers = {("a", f"{turn}-{number}"): remembered(number) for number in range(500)}
 
         def batch(connection, rows=rows, answers=answers):
-            recall(connection, tables["idempotency"], "a", list(answers))
+            recall(connection, tables["idempotency"], list(answers))
             outbox.put(connection, tables["outbox"], rows)
-            remember(connection, tables["idempotency"], "a", answers)
+            remember(connection, tables["idempotency"], answers)
 
         began = time.perf_counter()
         in_transaction(engine, batch)

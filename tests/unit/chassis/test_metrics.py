@@ -5,7 +5,7 @@ from prometheus_client import REGISTRY, generate_latest
 from chassis import metrics
 
 # A gauge that counts things names the things.
-COUNTED = ("_messages", "_readers", "_in_flight", "_catching_up")
+COUNTED = ("_messages", "_readers", "_in_flight", "_catching_up", "_calls")
 UNITS = ("_seconds", "_bytes", "_total", "_connected", "_armed", "_rank", "_offset", *COUNTED)
 
 

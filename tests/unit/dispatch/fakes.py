@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.dispatch.application.ports import Actor, KeyTaken, Page
+from services.dispatch.application.ports import Actor, KeyTaken, Neighbour, Page
 from services.dispatch.domain.policy import PolicyBook, built_in_policies
 from services.dispatch.domain.states import OPEN_ASSIGNMENT, OPEN_INCIDENT
 from tests.unit.dispatch.builders import COMMUNITY, COUNTY, MICRO, T0, TOWN, centre, tree
@@ -59,8 +59,17 @@ class FakeIncidents:
     def duplicates_of(self, root_id):
         return [i for i in self.rows.values() if i.merge and i.merge.root_id == root_id]
 
+    def duplicate_ids(self, root_id):
+        return sorted(each.id for each in self.duplicates_of(root_id))
+
     def add(self, incident):
         self.rows[incident.id] = incident
+
+    def caused_by(self, incident_id, traceparent):
+        pass
+
+    def look_around(self, queries):
+        pass
 
     def near(self, query):
         inside = (
@@ -68,7 +77,7 @@ class FakeIncidents:
             for i in self.rows.values()
             if query.since <= i.received_at <= query.until and i.exercise == query.exercise
         )
-        return [i for i in inside if i.state in OPEN_INCIDENT]
+        return [Neighbour.of(i) for i in inside if i.state in OPEN_INCIDENT]
 
     def chain_head(self, incident_id):
         return bytes(32)
@@ -119,14 +128,14 @@ class FakeAnswers:
     def fingerprint(self, command):
         return json.dumps(command, sort_keys=True, default=str).encode()
 
-    def recall(self, client, keys):
-        return {key: self.rows[(client, key)] for key in keys if (client, key) in self.rows}
+    def recall(self, keys):
+        return {key: self.rows[key] for key in keys if key in self.rows}
 
-    def remember(self, client, rows):
+    def remember(self, rows):
         if self.twin is not None:
             twin, self.twin = self.twin, None
             raise Twin(twin)
-        self.rows.update({(client, row.key): row for row in rows})
+        self.rows.update(rows)
 
 
 class Twin(KeyTaken):
@@ -148,6 +157,9 @@ class FakeUnit:
     def new_id(self):
         self._ids += 1
         return UUID(int=self._ids)
+
+    def still_here(self):
+        pass
 
     def flush(self):
         self.flushes += 1

@@ -78,7 +78,7 @@ def test_a_twin_that_was_first_has_its_answer_recalled(database):
     asked = {**create(), "key": "a"}
     fingerprint = FakeUnit().answers.fingerprint({name: asked[name] for name in asked if name != "key"})
     answer = {"ok": True, "status": 201, "replayed": False, "result": {"incident_id": "x"}}
-    database.unit.answers.twin = {(ACTOR.client, "a"): Remembered("a", fingerprint, answer)}
+    database.unit.answers.twin = {(ACTOR.client, "a"): Remembered(fingerprint, answer)}
     (told,) = execute([asked], ACTOR, database.transact, problem_of)
     assert (told["result"], told["replayed"]) == ({"incident_id": "x"}, True)
     assert database.transactions == 2
