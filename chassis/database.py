@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 
 from chassis import metrics
 from chassis.errors import Unavailable
+from chassis.lazy_begin import LazyConnection
 from chassis.logs import get_logger
 from chassis.script import Executes
 
@@ -29,6 +30,9 @@ AfterCommit = Callable[[], None]
 
 RELAY_PORT = "wangge.relay_port"
 _AFTER_COMMIT = "wangge.after_commit"
+_USED_AT = "wangge.used_at"
+# A connection that was used a moment ago is not asked whether it lives: if it died since, the work is run again.
+_FRESH_SECONDS = 1.0
 CLASHES = frozenset({"40001", "40P01"})
 # Connection failures, too many connections or no disk, shut-down, a read-only stand-by, and the time-outs set below.
 _AWAY = re.compile(r"08...|53...|57P0[1-3]|57014|55P03|25P0[34]|25006")
@@ -147,7 +151,6 @@ def create_engine(
         pool_timeout=5,
         pool_recycle=1800,
         pool_use_lifo=True,
-        pool_pre_ping=True,
         hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
@@ -158,12 +161,32 @@ def create_engine(
     @event.listens_for(engine, "connect")
     def remember_relay_port(_dbapi_connection: Any, record: Any) -> None:
         record.info[RELAY_PORT] = port
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkin")
+    def remember_use(_dbapi_connection: Any, record: Any) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping_when_long_unused(dbapi_connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info[_USED_AT] > _FRESH_SECONDS:
+            _ping(dbapi_connection)
 
     return engine
 
 
+def _ping(dbapi_connection: Any) -> None:
+    """Raises InvalidatePoolError, on which the pool opens a new connection and forgets all that are as old."""
+    try:
+        with dbapi_connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error as error:
+        raise exc.InvalidatePoolError from error
+
+
 def _connect_arguments(name: str, options: Mapping[str, object]) -> dict[str, object]:
     return {
+        "connection_factory": LazyConnection,
         "application_name": name,
         "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
         "connect_timeout": 5,
@@ -217,15 +240,18 @@ def forget_after_commit(connection: Connection) -> None:
 def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts: int = 3) -> T:
     """Runs ``work`` in one transaction, commits once, and returns what it returned.
 
-    A clash with another transaction (40001, 40P01) is run again, up to ``attempts`` times, so ``work`` must have no
-    effect outside its connection. Raises Unavailable when the database is away or too slow; when that happens during
-    the commit the outcome is unknown, and only the caller's idempotency key tells.
+    A clash with another transaction (40001, 40P01), or a connection that is lost before the commit is sent, is run
+    again, up to ``attempts`` times, so ``work`` must have no effect outside its connection. Raises Unavailable when the
+    database is away or too slow; when that happens during the commit the outcome is unknown, and only the caller's
+    idempotency key tells.
     """
     for attempt in range(1, attempts + 1):
         try:
             return _once(engine, work)
         except exc.SQLAlchemyError as error:
             sqlstate = sqlstate_of(error)
+            if isinstance(error, _LostAtWork) and attempt < attempts:
+                continue
             if sqlstate in CLASHES and attempt < attempts:
                 metrics.TRANSACTION_RETRIES.labels(sqlstate).inc()
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (jitter, not a secret)
@@ -242,9 +268,24 @@ def _once(engine: Engine, work: Callable[[Connection], T]) -> T:
     with engine.connect() as connection, metrics.TRANSACTION_SECONDS.time():
         forget_after_commit(connection)
         with connection.begin():
-            result = work(connection)
+            result = _at_work(connection, work)
         run_after_commit(connection)
         return result
+
+
+class _LostAtWork(exc.OperationalError):
+    """The connection was lost before the commit was sent: nothing was done."""
+
+
+def _at_work(connection: Connection, work: Callable[[Connection], T]) -> T:
+    try:
+        return work(connection)
+    except exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        lost = _LostAtWork(error.statement, None, error.orig or error, hide_parameters=True)
+        lost.connection_invalidated = True
+        raise lost from error
 
 
 def sqlstate_of(error: BaseException) -> str | None:

@@ -4,7 +4,7 @@ The answer is stored in the transaction of the command's effect: either both exi
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,17 +32,29 @@ def fingerprint(value: Any) -> bytes:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def recall(connection: Connection, table: Table, keys: Collection[Key]) -> dict[Key, Remembered]:
-    """What is remembered of ``keys``; unknown ones are absent."""
-    if not keys:
-        return {}
-    clients, names = zip(*keys, strict=True)
+def recall(
+    connection: Connection, table: Table, keys: Collection[Key], beside: Sequence[str] = ()
+) -> tuple[dict[Key, Remembered], tuple[Any, ...]]:
+    """What is remembered of ``keys`` (unknown ones are absent), and the values of the SQL expressions ``beside``.
+
+    Every command begins by asking both: what it has to know besides travels in the same round trip.
+    """
+    clients, names = zip(*keys, strict=True) if keys else ((), ())
     rows = connection.exec_driver_sql(
-        f"SELECT client, key, fingerprint, answer FROM {table.fullname}"
-        " JOIN unnest(%s::text[], %s::text[]) AS asked(client, key) USING (client, key)",
+        f"SELECT {''.join(each + ', ' for each in beside)}client, key, fingerprint, answer"
+        " FROM (SELECT) AS always LEFT JOIN (SELECT client, key, fingerprint, answer"
+        f" FROM {table.fullname}"
+        " JOIN unnest(%s::text[], %s::text[]) AS asked(client, key) USING (client, key)) AS known"
+        " ON true",
         (list(clients), list(names)),
-    )
-    return {(client, key): Remembered(bytes(taken), orjson.loads(bytes(answer))) for client, key, taken, answer in rows}
+    ).all()
+    known = (row[len(beside) :] for row in rows)
+    found = {
+        (client, key): Remembered(bytes(taken), orjson.loads(bytes(answer)))
+        for client, key, taken, answer in known
+        if key is not None
+    }
+    return found, tuple(rows[0][: len(beside)])
 
 
 def remember(connection: Executes, table: Table, rows: Mapping[Key, Remembered]) -> None:

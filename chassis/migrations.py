@@ -6,6 +6,7 @@ lock, and `statement_timeout` bounds the damage of a bad plan.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from alembic import command, context
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, MetaData, create_engine, pool, text
 
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "120s"
+_TURN_SECONDS = 0.1
 _LOCK = "hashtextextended('wangge.migrations', 0)"
 
 
@@ -35,13 +37,23 @@ def run_migrations(metadata: MetaData) -> None:
     """What a service's `migrations/env.py` does when alembic loads it: run what is asked for, under the lock."""
     engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
     with engine.connect() as connection:
-        connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+        _wait_for_turn(connection)
         try:
             _run(connection, metadata)
         finally:
             connection.rollback()
             connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
             connection.commit()
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Asks again and again: who waits inside a statement has a snapshot, and an index that is built concurrently waits
+    for all of those, so that both would wait for ever.
+    """
+    while not connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK})")).scalar_one():
+        connection.rollback()
+        time.sleep(_TURN_SECONDS)
+    connection.commit()
 
 
 def _run(connection: Connection, metadata: MetaData) -> None:

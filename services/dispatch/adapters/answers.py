@@ -1,6 +1,7 @@
 """The idempotency store: chassis.idempotency behind the port."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 
 from sqlalchemy import Connection, Table
 
@@ -8,13 +9,16 @@ from chassis import idempotency
 from chassis.script import Script
 from services.dispatch.application.ports import Key, Remembered
 
+OPENING = ("clock_timestamp()", "(SELECT revision FROM read_model)")
+
 
 class AnswerRepository:
     """Implements `application.ports.Answers`."""
 
-    def __init__(self, connection: Connection, table: Table) -> None:
+    def __init__(self, connection: Connection, table: Table, opened: Callable[[datetime, int], None]) -> None:
         self._connection = connection
         self._table = table
+        self._opened = opened
         self._fresh: dict[Key, idempotency.Remembered] = {}
 
     def fingerprint(self, command: Mapping[str, object]) -> bytes:
@@ -22,8 +26,9 @@ class AnswerRepository:
         return idempotency.fingerprint(command)
 
     def recall(self, keys: Collection[Key]) -> dict[Key, Remembered]:
-        """What was answered to these keys."""
-        found = idempotency.recall(self._connection, self._table, keys)
+        """What was answered to these keys. Tells the unit of work the time and the newest revision, as they are now."""
+        found, (now, revision) = idempotency.recall(self._connection, self._table, keys, beside=OPENING)
+        self._opened(now, revision)
         return {key: Remembered(each.fingerprint, each.answer) for key, each in found.items()}
 
     def remember(self, rows: Mapping[Key, Remembered]) -> None:

@@ -153,7 +153,7 @@ class IncidentRepository:
         """Candidates for likely duplicates; what this transaction holds counts as it now is."""
         if query not in self._looked:
             self.look_around([query])
-        held = [Neighbour.of(each) for each in self.loaded()]
+        held = nearby.Window(query).closest(self.loaded())
         stored = (each for each in self._looked[query] if self._by_id.get(each.incident_id) is None)
         return nearby.closest(query, [*stored, *held])
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from heapq import nsmallest
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 from services.dispatch.adapters import bulk
 from services.dispatch.application.ports import DuplicateQuery, Neighbour
 from services.dispatch.domain.duplicates import Sighting
+from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
 
 METRES_PER_DEGREE = 111_320.0
@@ -38,16 +40,48 @@ def look(connection: Connection, queries: Sequence[DuplicateQuery]) -> dict[Dupl
     """The stored incidents in each window, in one statement; some of them twice, and more than `MOST`."""
     found: dict[DuplicateQuery, list[Neighbour]] = {query: [] for query in queries}
     rows = [_row(place, query) for place, query in enumerate(queries)]
+    # Many calls about one event all find the same few.
+    seen: dict[Any, Neighbour] = {}
     for place, *row in bulk.join_each(connection, _COLUMNS, rows, f"({_BY_PLACE}) UNION ALL ({_BY_GRID})"):
-        found[queries[place]].append(_neighbour(row))
+        one = seen.get(row[0]) or seen.setdefault(row[0], _neighbour(row))
+        found[queries[place]].append(one)
     return found
 
 
+class Window:
+    """What a query asks for, worked out once: it is held against everything that a transaction has taken up."""
+
+    def __init__(self, query: DuplicateQuery) -> None:
+        self._query = query
+        self._middle = query.since + (query.until - query.since) / 2
+        self._south, self._north, self._west, self._east = _box(query)
+
+    def closest(self, incidents: Iterable[Incident]) -> list[Neighbour]:
+        """At most `MOST` of the incidents that a transaction has taken up, as they now are; nearest in time first."""
+        inside = (each for each in incidents if self._holds(each))
+        found = nsmallest(MOST, inside, key=lambda each: abs(each.received_at - self._middle))
+        return [Neighbour.of(each) for each in found]
+
+    def _holds(self, one: Incident) -> bool:
+        query = self._query
+        if one.lat is not None and one.lon is not None and self._south is not None:
+            near = self._south <= one.lat <= self._north and self._west <= one.lon <= self._east
+        else:
+            near = False
+        return (
+            (near or (query.grid_code is not None and one.grid_code == query.grid_code))
+            and one.id != query.exclude
+            and one.exercise == query.exercise
+            and one.state in CANDIDATE_STATES
+            and query.since <= one.received_at <= query.until
+        )
+
+
 def closest(query: DuplicateQuery, neighbours: Iterable[Neighbour]) -> list[Neighbour]:
-    """Those that are in the window, each once, nearest in time first."""
+    """At most `MOST` of what was found, each once, nearest in time first."""
     middle = query.since + (query.until - query.since) / 2
-    inside = {each.incident_id: each for each in neighbours if _inside(query, each)}
-    return sorted(inside.values(), key=lambda each: (abs(each.sighting.at - middle), each.incident_id))[:MOST]
+    found = {each.incident_id: each for each in neighbours}
+    return sorted(found.values(), key=lambda each: (abs(each.sighting.at - middle), each.incident_id))[:MOST]
 
 
 def _row(place: int, query: DuplicateQuery) -> dict[str, Any]:
@@ -63,22 +97,6 @@ def _neighbour(row: Sequence[Any]) -> Neighbour:
     return Neighbour(
         incident_id, state, exercise, Sighting(lat, lon, grid_code, at, category, kind, f"{summary} {address}")
     )
-
-
-def _inside(query: DuplicateQuery, one: Neighbour) -> bool:
-    seen = one.sighting
-    if (
-        one.incident_id == query.exclude
-        or one.exercise != query.exercise
-        or one.state not in CANDIDATE_STATES
-        or not query.since <= seen.at <= query.until
-    ):
-        return False
-    south, north, west, east = _box(query)
-    placed = south is not None and seen.lat is not None and seen.lon is not None
-    if placed and south <= seen.lat <= north and west <= seen.lon <= east:
-        return True
-    return query.grid_code is not None and seen.grid_code == query.grid_code
 
 
 def _box(query: DuplicateQuery) -> tuple[Any, Any, Any, Any]:

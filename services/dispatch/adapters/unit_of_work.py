@@ -17,7 +17,7 @@ from chassis.outbox import put
 from chassis.script import Script
 from chassis.vault import Vault
 from services.dispatch.adapters import bulk, saving
-from services.dispatch.adapters.answers import AnswerRepository
+from services.dispatch.adapters.answers import OPENING, AnswerRepository
 from services.dispatch.adapters.clash import Clash
 from services.dispatch.adapters.contacts import ContactRepository
 from services.dispatch.adapters.incidents import IncidentRepository
@@ -58,7 +58,7 @@ class Unit:
         self.teams = TeamRepository(connection)
         self.places_writer = PlacesWriterRepository(connection)
         self.contacts = ContactRepository(connection, shared.vault)
-        self.answers = AnswerRepository(connection, chassis.idempotency)
+        self.answers = AnswerRepository(connection, chassis.idempotency, self._opened)
 
     @property
     def now(self) -> datetime:
@@ -109,7 +109,9 @@ class Unit:
 
     def _look(self) -> None:
         """The database's clock, and whether our copy of the registry is the newest: one statement for both."""
-        now, revision = bulk.select(self.connection, "SELECT clock_timestamp(), revision FROM read_model")[0]
+        self._opened(*bulk.select(self.connection, f"SELECT {', '.join(OPENING)}")[0])
+
+    def _opened(self, now: datetime, revision: int) -> None:
         self._now = now
         if self._places is None:
             self._places = self._shared.places.at(self.connection, revision)

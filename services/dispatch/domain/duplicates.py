@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from math import exp
 
 from services.dispatch.domain.geo import haversine_metres
@@ -65,6 +66,7 @@ def compare(one: Sighting, other: Sighting) -> Likeness:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def bigrams(text: str) -> frozenset[str]:
     """The pairs of neighbouring letters or characters, after width and case are folded.
 

@@ -61,8 +61,8 @@ class County:
         )
 
     def seen(self):
-        with self.engine.connect() as connection:
-            return connection.execute(sa.select(self.fired).order_by(self.fired.c.place)).all()
+        read = sa.select(self.fired).order_by(self.fired.c.place)
+        return in_transaction(self.engine, lambda connection: connection.execute(read).all())
 
     def armed(self):
         with self.engine.connect() as connection:

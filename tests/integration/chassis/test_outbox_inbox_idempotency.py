@@ -170,9 +170,18 @@ def test_answers_are_remembered_by_client_and_key(engine, tables):
     rows = {(f"client-{number % 3}", f"key-{number // 3}"): remembered(number) for number in range(500)}
     in_transaction(engine, lambda connection: remember(connection, table, rows))
     with engine.connect() as connection:
-        assert recall(connection, table, [*rows, ("client-0", "unknown")]) == rows
-        assert recall(connection, table, [("another", key) for _, key in rows]) == {}
-        assert recall(connection, table, []) == {}
+        assert recall(connection, table, [*rows, ("client-0", "unknown")]) == (rows, ())
+        assert recall(connection, table, [("another", key) for _, key in rows]) == ({}, ())
+
+
+def test_what_a_command_must_know_besides_comes_in_the_same_answer(engine, tables):
+    table = tables["idempotency"]
+    key, kept = ("client-beside", "key"), remembered(1)
+    in_transaction(engine, lambda connection: remember(connection, table, {key: kept}))
+    with engine.connect() as connection:
+        assert recall(connection, table, [key], beside=("1 + 1", "'日'")) == ({key: kept}, (2, "日"))
+        assert recall(connection, table, [("client-beside", "none")], beside=("7",)) == ({}, (7,))
+        assert recall(connection, table, [], beside=("7",)) == ({}, (7,))
 
 
 def test_a_fingerprint_ignores_the_order_of_keys_and_nothing_else():
@@ -203,7 +212,7 @@ def test_a_twin_that_committed_first_takes_the_keys_and_the_effect_is_rolled_bac
     assert outcome == [True]
     with engine.connect() as connection:
         assert connection.execute(sa.select(incident)).all() == []
-        assert recall(connection, table, [("a", "k1"), ("a", "k2")]) == {("a", "k2"): remembered(3)}
+        assert recall(connection, table, [("a", "k1"), ("a", "k2")])[0] == {("a", "k2"): remembered(3)}
 
 
 @pytest.mark.bench
