@@ -22,7 +22,7 @@ _BEGIN = {
 
 
 class LazyConnection(extensions.connection):
-    """To be given to psycopg2 as ``connection_factory``."""
+    """To be given to psycopg2 as ``connection_factory``. It has no cursors that live in the server (named ones)."""
 
     begins_with: str | None = "BEGIN"
 
@@ -60,7 +60,7 @@ class LazyCursor(extensions.cursor):
     def execute(self, query: Any, vars: Any = None) -> None:
         """Run a statement, in a transaction that it opens when none is open."""
         if self._opens():
-            if isinstance(query, str) and self.name is None:
+            if isinstance(query, str):
                 query = f"{self.connection.begins_with};{query}"
             else:
                 self._open()

@@ -1,0 +1,124 @@
+"""BEGIN travels with the first statement, and everything else about a transaction is as it was."""
+
+import uuid
+
+import psycopg2
+import pytest
+import sqlalchemy as sa
+
+from chassis.database import create_engine, in_transaction
+from chassis.lazy_begin import LazyConnection
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def incident(tables):
+    return tables["incident"]
+
+
+@pytest.fixture
+def raw(chassis_url):
+    connection = psycopg2.connect(chassis_url, connection_factory=LazyConnection)
+    yield connection
+    connection.close()
+
+
+def status(connection):
+    names = psycopg2.extensions
+    return {names.TRANSACTION_STATUS_IDLE: "idle", names.TRANSACTION_STATUS_INTRANS: "open",
+            names.TRANSACTION_STATUS_INERROR: "failed"}[connection.get_transaction_status()]  # fmt: skip
+
+
+def test_nothing_is_open_before_the_first_statement_and_after_the_commit(raw):
+    assert status(raw) == "idle"
+    raw.commit()
+    raw.rollback()
+    with raw.cursor() as cursor:
+        cursor.execute("SELECT %s + 1", (1,))
+        assert (cursor.fetchone(), status(raw)) == ((2,), "open")
+        cursor.execute("SELECT now() = transaction_timestamp()")
+    raw.commit()
+    assert status(raw) == "idle"
+
+
+def test_a_failed_statement_leaves_nothing_of_its_transaction(raw, engine, incident):
+    with raw.cursor() as cursor:
+        cursor.execute("INSERT INTO incident (id) VALUES (%s)", (str(uuid.uuid4()),))
+        with pytest.raises(psycopg2.errors.DivisionByZero):
+            cursor.execute("SELECT 1 / 0")
+        assert status(raw) == "failed"
+        with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
+            cursor.execute("SELECT 1")
+    raw.rollback()
+    assert status(raw) == "idle"
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(incident)).all() == []
+
+
+def test_a_first_statement_that_fails_can_be_rolled_back(raw):
+    for broken in ("SELECT 1 / 0", "SELEC 1"):
+        with raw.cursor() as cursor, pytest.raises(psycopg2.Error):
+            cursor.execute(broken)
+        raw.rollback()
+        assert status(raw) == "idle"
+
+
+def test_many_rows_and_a_copy_are_in_the_transaction_too(raw, tmp_path):
+    with raw.cursor() as cursor:
+        cursor.executemany("INSERT INTO incident (id) VALUES (%s)", [(str(uuid.uuid4()),) for _ in range(3)])
+        assert status(raw) == "open"
+    raw.rollback()
+    with raw.cursor() as cursor, (tmp_path / "rows").open("wb") as file:
+        cursor.copy_expert("COPY (SELECT 1) TO STDOUT", file)
+        assert status(raw) == "open"
+    raw.rollback()
+    with raw.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM incident")
+        assert cursor.fetchone() == (0,)
+
+
+def test_isolation_levels_and_autocommit_of_sqlalchemy_are_honoured(engine):
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "repeatable read"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM incident")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "read committed"
+
+
+def test_a_closed_connection_says_so(raw):
+    raw.close()
+    with pytest.raises(psycopg2.InterfaceError):
+        raw.commit()
+
+
+def test_work_whose_connection_died_before_its_commit_is_done_once_on_another(engine, chassis_url, incident):
+    killer = create_engine(chassis_url, name="c1-killer", relay_port=0)
+    tries = []
+
+    def work(connection):
+        tries.append(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        connection.execute(incident.insert(), {"id": uuid.uuid4()})
+        if len(tries) == 1:
+            with killer.connect() as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({tries[0]}, 5000)")
+        connection.exec_driver_sql("SELECT 1")
+
+    in_transaction(engine, work)
+    killer.dispose()
+    with engine.connect() as connection:
+        assert len(connection.execute(sa.select(incident)).all()) == 1
+    assert len(set(tries)) == 2
+
+
+def test_a_connection_that_died_while_it_lay_in_the_pool_is_replaced(engine, chassis_url, monkeypatch):
+    monkeypatch.setattr("chassis.database._FRESH_SECONDS", -1.0)
+    killer = create_engine(chassis_url, name="c1-killer", relay_port=0)
+    with engine.connect() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with killer.connect() as other:
+        other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+    killer.dispose()
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != pid
