@@ -23,7 +23,7 @@ from chassis import metrics
 from chassis.errors import Unavailable
 from chassis.lazy_begin import LazyConnection
 from chassis.logs import get_logger
-from chassis.script import Executes
+from chassis.script import COMMIT_SENT, Executes
 
 T = TypeVar("T")
 AfterCommit = Callable[[], None]
@@ -267,6 +267,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
 def _once(engine: Engine, work: Callable[[Connection], T]) -> T:
     with engine.connect() as connection, metrics.TRANSACTION_SECONDS.time():
         forget_after_commit(connection)
+        connection.info.pop(COMMIT_SENT, None)
         with connection.begin():
             result = _at_work(connection, work)
         run_after_commit(connection)
@@ -278,10 +279,12 @@ class _LostAtWork(exc.OperationalError):
 
 
 def _at_work(connection: Connection, work: Callable[[Connection], T]) -> T:
+    # Taken now: a connection that was lost has none.
+    info = connection.info
     try:
         return work(connection)
     except exc.DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated or info.get(COMMIT_SENT):
             raise
         lost = _LostAtWork(error.statement, None, error.orig or error, hide_parameters=True)
         lost.connection_invalidated = True

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
+COMMIT_SENT = "wangge.commit_sent"
+"""In a connection's ``info``: its transaction may have been committed, even if no answer to that came."""
+
 
 class Executes(Protocol):
     """What takes a statement with its parameters: a connection at once, a ``Script`` when it is run."""
@@ -34,14 +37,16 @@ class Script:
         self._statements.append(statement)
         self._parameters += parameters
 
-    def run(self) -> int:
-        """Send what was collected, in the transaction that is open; how many rows the last statement touched.
+    def run(self, *, commit: bool = False) -> None:
+        """Send what was collected, in the transaction that is open, which ``commit`` ends.
 
         Raises what the first failing statement raises; the transaction is then of no further use.
         """
-        if not self._statements:
-            return 0
-        statements, parameters = ";\n".join(self._statements), tuple(self._parameters)
-        self._statements.clear()
-        self._parameters.clear()
-        return self._connection.exec_driver_sql(statements, parameters).rowcount
+        if commit and self._statements:
+            self._statements.append("COMMIT")
+            self._connection.info[COMMIT_SENT] = True
+        if self._statements:
+            statements, parameters = ";\n".join(self._statements), tuple(self._parameters)
+            self._statements.clear()
+            self._parameters.clear()
+            self._connection.exec_driver_sql(statements, parameters)

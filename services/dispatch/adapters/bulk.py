@@ -57,11 +57,12 @@ def update(
     *,
     kept: Collection[str] = (),
     only: tuple[str, str] | None = None,
+    must_exist: bool = False,
 ) -> int | None:
     """UPDATE all `rows` by `key`, which is a UUID; how many were there, where that is known at once.
 
     A column in `kept` that a row leaves out stays as it is. `only` = (ours, theirs) leaves a row alone whose integer
-    column `theirs` is not what our row has as `ours`.
+    column `theirs` is not what our row has as `ours`. `must_exist`: a key that is not there is a DivisionByZero.
     """
     if not rows:
         return 0
@@ -72,6 +73,10 @@ def update(
     shape = [(key, "uuid"), *columns, *([(only[0], "integer")] if only else [])]
     narrowed = f'AND t."{only[1]}" = v."{only[0]}"' if only else ""
     statement = f"UPDATE {table} AS t SET {changes} FROM {_record_set(shape)} WHERE t.{key} = v.{key} {narrowed}"
+    if must_exist:
+        # A script learns of no row count; that a row is missing is an error of the statement itself.
+        found = f"(count(*) = {len(rows)})::integer"
+        statement = f"WITH written AS ({statement} RETURNING 1) SELECT 1 / {found} FROM written"
     done = connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),))
     return None if done is None else int(done.rowcount)
 

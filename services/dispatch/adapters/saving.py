@@ -24,10 +24,11 @@ _BREACH_REST = (
 _UPSERT_BREACH = bulk.upsert_tail("incident_id, stage, generation", _BREACH_REST)
 
 
-def save_incidents(script: Script, incidents: IncidentRepository) -> tuple[list[Outgoing], list[dict[str, Any]]]:
+def save_incidents(script: Script, incidents: IncidentRepository) -> list[Outgoing]:
     """Write every changed incident with all that belongs to it.
 
-    Returns the messages for the outbox, and the rows of incidents that are there already, for `update_incidents`.
+    Returns the messages for the outbox. Incidents that are stored were locked before they were changed: that one of
+    them is not there fails the script.
     """
     changed = incidents.changed()
     links, messages = incidents.record(changed)
@@ -40,20 +41,10 @@ def save_incidents(script: Script, incidents: IncidentRepository) -> tuple[list[
     bulk.insert(script, "breach", (*_BREACH_KEY, *_BREACH_REST), breaches, _UPSERT_BREACH)
     bulk.insert(script, "timeline", timeline.COLUMNS, links)
     _write_deadlines(script, changed)
-    stored = [incidents.row(each) for each in changed if not each.is_new]
+    rows = [incidents.row(each) for each in changed if not each.is_new]
+    bulk.update(script, "incident", "incident_id", MOVING, rows, kept=incident_rows.DOCUMENTS, must_exist=True)
     incidents.saved(changed)
-    return messages, stored
-
-
-def update_incidents(script: Script, rows: list[dict[str, Any]]) -> None:
-    """Write the rows and send the script. They were locked before they were changed, so each must be there.
-
-    Raises LookupError when one is not.
-    """
-    bulk.update(script, "incident", "incident_id", MOVING, rows, kept=incident_rows.DOCUMENTS)
-    touched = script.run()
-    if rows and touched != len(rows):
-        raise LookupError(f"{touched} of {len(rows)} incidents written")
+    return messages
 
 
 def save_teams(teams: TeamRepository, centres: Callable[[], Sequence[Centre]]) -> list[Outgoing]:

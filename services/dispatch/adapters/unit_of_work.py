@@ -99,13 +99,20 @@ class Unit:
 
     def flush(self) -> None:
         """Write what has changed so far, in one round trip (changed teams, which are rare, in their own)."""
+        self._write(commit=False)
+
+    def finish(self) -> None:
+        """Write what has changed and commit, in one round trip where there is something to write."""
+        self._write(commit=True)
+
+    def _write(self, *, commit: bool) -> None:
         script = Script(self.connection)
         team_messages = saving.save_teams(self.teams, lambda: self.places.centres)
-        messages, stored = saving.save_incidents(script, self.incidents)
+        messages = saving.save_incidents(script, self.incidents)
         self.contacts.save(script)
         put(script, chassis.outbox, messages + team_messages)
         self.answers.save(script)
-        saving.update_incidents(script, stored)
+        script.run(commit=commit)
 
     def _look(self) -> None:
         """The database's clock, and whether our copy of the registry is the newest: one statement for both."""
@@ -128,7 +135,7 @@ class Transactions:
         """Run `work`, flush and commit once; a clash with another transaction is run again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return in_transaction(self._engine, lambda connection: self.within(connection, work))
+                return in_transaction(self._engine, lambda connection: self._run(connection, work, Unit.finish))
             except Clash:
                 if attempt == _ATTEMPTS:
                     raise
@@ -136,10 +143,13 @@ class Transactions:
 
     def within(self, connection: Connection, work: Callable[[Unit], T]) -> T:
         """Run `work` in a transaction that somebody else began and will commit (the deadline clock)."""
+        return self._run(connection, work, Unit.flush)
+
+    def _run(self, connection: Connection, work: Callable[[Unit], T], write: Callable[[Unit], None]) -> T:
         unit = Unit(connection, self._shared)
         try:
             result = work(unit)
-            unit.flush()
+            write(unit)
         except IntegrityError as error:
             if is_taken(error, chassis.idempotency):
                 raise KeyTaken from error

@@ -36,7 +36,7 @@ _numbers = count(1)
 
 
 def incident(number: int) -> bytes:
-    """Somewhere in a county of 55 by 48 km, evenly spread, as unrelated calls are: each has a few others within 500 m."""
+    """Somewhere in a county of 55 by 48 km, evenly spread, as unrelated calls are: few have another within 500 m."""
     place = {"lat": 29.0 + number * 0.7548776662 % 0.5, "lon": 119.0 + number * 0.5698402910 % 0.5}
     return orjson.dumps({"source": "police", "category": "medical", "priority": 2, "location": place})
 

@@ -6,8 +6,10 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from chassis.database import create_engine, in_transaction
+from chassis.database import after_commit, create_engine, in_transaction
+from chassis.errors import Unavailable
 from chassis.lazy_begin import LazyConnection
+from chassis.script import Script
 
 pytestmark = pytest.mark.integration
 
@@ -122,3 +124,53 @@ def test_a_connection_that_died_while_it_lay_in_the_pool_is_replaced(engine, cha
     killer.dispose()
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != pid
+
+
+def test_a_script_with_its_commit_is_one_message_and_is_not_run_again_when_its_answer_is_lost(
+    engine, chassis_url, incident
+):
+    killer = create_engine(chassis_url, name="c1-killer", relay_port=0)
+    tries = []
+
+    def work(connection):
+        script = Script(connection)
+        tries.append(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        script.exec_driver_sql("INSERT INTO incident (id) VALUES (%s)", (uuid.uuid4(),))
+        with killer.connect() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({tries[-1]}, 5000)")
+        script.run(commit=True)
+
+    with pytest.raises(Unavailable):
+        in_transaction(engine, work)
+    killer.dispose()
+    assert len(tries) == 1
+
+
+def test_a_script_that_fails_leaves_nothing_although_it_would_have_committed(engine, incident):
+    def work(connection):
+        script = Script(connection)
+        script.exec_driver_sql("INSERT INTO incident (id) VALUES (%s)", (uuid.uuid4(),))
+        script.exec_driver_sql("SELECT 1 / %s", (0,))
+        script.run(commit=True)
+
+    with pytest.raises(sa.exc.DataError):
+        in_transaction(engine, work)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(incident)).all() == []
+
+
+def test_a_script_leaves_in_the_order_it_was_written_and_its_hooks_run_after_the_commit(engine, incident):
+    told = []
+
+    def work(connection):
+        script, key = Script(connection), uuid.uuid4()
+        script.exec_driver_sql("INSERT INTO incident (id, seen) VALUES (%s, %s)", (key, 1))
+        script.exec_driver_sql("UPDATE incident SET seen = seen + %s WHERE id = %s", (1, key))
+        after_commit(script, "x", lambda: told.append("committed"))
+        script.run(commit=True)
+        assert told == []
+
+    in_transaction(engine, work)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(incident.c.seen)).scalars().all() == [2]
+    assert told == ["committed"]
