@@ -7,7 +7,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -19,9 +19,8 @@ from sqlalchemy import event, exc, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from chassis import metrics
+from chassis import connections, metrics
 from chassis.errors import Unavailable
-from chassis.lazy_begin import LazyConnection
 from chassis.logs import get_logger
 from chassis.script import COMMIT_SENT, Executes
 
@@ -30,9 +29,6 @@ AfterCommit = Callable[[], None]
 
 RELAY_PORT = "wangge.relay_port"
 _AFTER_COMMIT = "wangge.after_commit"
-_USED_AT = "wangge.used_at"
-# A connection that was used a moment ago is not asked whether it lives: if it died since, the work is run again.
-_FRESH_SECONDS = 1.0
 CLASHES = frozenset({"40001", "40P01"})
 # Connection failures, too many connections or no disk, shut-down, a read-only stand-by, and the time-outs set below.
 _AWAY = re.compile(r"08...|53...|57P0[1-3]|57014|55P03|25P0[34]|25006")
@@ -118,10 +114,6 @@ def _deadline(metadata: sa.MetaData) -> sa.Table:
     )
 
 
-# The server too must notice a vanished host, or its locks stay for two hours.
-_SERVER_SIDE = {"tcp_keepalives_idle": 5, "tcp_keepalives_interval": 2, "tcp_keepalives_count": 3, "timezone": "UTC"}
-
-
 def create_engine(
     url: str,
     *,
@@ -142,7 +134,7 @@ def create_engine(
         "lock_timeout": lock_timeout_ms,
         # A frozen process must not hold its rows: the server ends its session.
         "idle_in_transaction_session_timeout": idle_in_transaction_timeout_ms,
-        **_SERVER_SIDE,
+        **connections.SERVER_SIDE,
     }
     engine = sa.create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -154,49 +146,16 @@ def create_engine(
         hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        connect_args=_connect_arguments(name, options),
+        connect_args=connections.arguments(name, options),
     )
     port = relay_port if relay_port is not None else int(os.environ.get("WANGGE_RELAY_PORT") or 0)
 
     @event.listens_for(engine, "connect")
     def remember_relay_port(_dbapi_connection: Any, record: Any) -> None:
         record.info[RELAY_PORT] = port
-        record.info[_USED_AT] = time.monotonic()
 
-    @event.listens_for(engine, "checkin")
-    def remember_use(_dbapi_connection: Any, record: Any) -> None:
-        record.info[_USED_AT] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ping_when_long_unused(dbapi_connection: Any, record: Any, _proxy: Any) -> None:
-        if time.monotonic() - record.info[_USED_AT] > _FRESH_SECONDS:
-            _ping(dbapi_connection)
-
+    connections.replace_dead_ones(engine)
     return engine
-
-
-def _ping(dbapi_connection: Any) -> None:
-    """Raises InvalidatePoolError, on which the pool opens a new connection and forgets all that are as old."""
-    try:
-        with dbapi_connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
-            cursor.execute("SELECT 1")
-    except psycopg2.Error as error:
-        raise exc.InvalidatePoolError from error
-
-
-def _connect_arguments(name: str, options: Mapping[str, object]) -> dict[str, object]:
-    return {
-        "connection_factory": LazyConnection,
-        "application_name": name,
-        "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
-        "connect_timeout": 5,
-        # A host that vanished is noticed in 10 s instead of the kernel's 15 minutes; under eventlet libpq does not
-        # watch connect_timeout, and this bounds the connect too.
-        "tcp_user_timeout": 10_000,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-    }
 
 
 def check_wait_callback(expected: bool) -> None:  # noqa: FBT001 (the name of the function is the question)

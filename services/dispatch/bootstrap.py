@@ -38,6 +38,8 @@ from services.dispatch.settings import Settings
 
 # While one transaction waits for its commit another may think; more would only make smaller ones of them.
 JOINED_AT_ONCE = 2
+# Of the connections: two transactions of joined commands, two consumers, the health check.
+KEPT_FOR_COMMANDS = JOINED_AT_ONCE + 3
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 __all__ = ["AuditReport", "Dispatch", "Reply", "verify_timelines"]
@@ -92,7 +94,12 @@ def build(settings: Settings, engine: Engine) -> Dispatch:
     joined = Joiner(
         run, weigh=lambda request: len(request.commands), most=executing.MOST_COMMANDS, at_once=JOINED_AT_ONCE
     )
-    return Dispatch(transactions, Looks(engine, shared), MessageStore(engine, tables.chassis), joined)
+    return Dispatch(
+        transactions,
+        Looks(engine, shared, settings.database_connections - KEPT_FOR_COMMANDS),
+        MessageStore(engine, tables.chassis),
+        joined,
+    )
 
 
 def shared_by(settings: Settings) -> Shared:

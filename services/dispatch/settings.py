@@ -40,5 +40,5 @@ class Settings(AdminSettings):
     relay_port: int = env("WANGGE_RELAY_PORT", default=0, parse=_port)
     # Calls that wait for one another's transaction cost a greenlet each; the more wait, the more are joined.
     rpc_workers: int = env("WANGGE_RPC_WORKERS", default=100, parse=integer(1, 500))
-    database_connections: int = env("WANGGE_DATABASE_CONNECTIONS", default=12, parse=integer(5, 100))
+    database_connections: int = env("WANGGE_DATABASE_CONNECTIONS", default=12, parse=integer(6, 100))
     timezone: str = env("WANGGE_TIMEZONE", default="Asia/Shanghai", parse=_timezone)

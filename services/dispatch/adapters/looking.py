@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, Engine
 
 from chassis.database import database_now, in_transaction
+from chassis.errors import Unavailable
 from services.dispatch.adapters import bulk, cursors, incident_rows, narrowing, nearby, sla_figures
 from services.dispatch.adapters.places import PlacesSnapshot
 from services.dispatch.adapters.teams import TeamRepository
@@ -21,6 +23,8 @@ from services.dispatch.domain.policy import PolicyBook
 from services.dispatch.domain.team import Team
 
 T = TypeVar("T")
+
+_PATIENCE_SECONDS = 5.0
 
 _SELECT = f"SELECT {incident_rows.SELECTED} FROM incident i"
 _ASSIGNMENTS = f"""
@@ -159,20 +163,26 @@ class Look:
 
 
 class Looks:
-    """Runs queries, each in one read-only snapshot."""
+    """Runs queries, each in one read-only snapshot, few at once: slow reports must leave connections to commands."""
 
-    def __init__(self, engine: Engine, shared: Shared) -> None:
+    def __init__(self, engine: Engine, shared: Shared, at_once: int) -> None:
         self._engine = engine
         self._shared = shared
+        self._free = BoundedSemaphore(at_once)
 
     def __call__(self, work: Callable[[Look], T]) -> T:
-        """What `work` finds."""
+        """What `work` finds. Raises Unavailable when others keep the places for longer than `_PATIENCE_SECONDS`."""
 
         def look(connection: Connection) -> T:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return work(Look(connection, self._shared))
 
-        return in_transaction(self._engine, look)
+        if not self._free.acquire(timeout=_PATIENCE_SECONDS):
+            raise Unavailable("too many queries at once")
+        try:
+            return in_transaction(self._engine, look)
+        finally:
+            self._free.release()
 
 
 def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[UUID, list[UUID]]:

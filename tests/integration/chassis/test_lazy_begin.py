@@ -115,7 +115,7 @@ def test_work_whose_connection_died_before_its_commit_is_done_once_on_another(en
 
 
 def test_a_connection_that_died_while_it_lay_in_the_pool_is_replaced(engine, chassis_url, monkeypatch):
-    monkeypatch.setattr("chassis.database._FRESH_SECONDS", -1.0)
+    monkeypatch.setattr("chassis.connections._FRESH_SECONDS", -1.0)
     killer = create_engine(chassis_url, name="c1-killer", relay_port=0)
     with engine.connect() as connection:
         pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()

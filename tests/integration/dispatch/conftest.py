@@ -64,7 +64,7 @@ def database_url(migrated_url):
 
 @pytest.fixture
 def engine(database_url):
-    engine = create_engine(database_url, name="dispatch-tests", pool_size=8)
+    engine = create_engine(database_url, name="dispatch-tests", pool_size=12)
     yield engine
     engine.dispose()
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event, Semaphore
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from chassis.nameko.problems import problem_of
 from contracts import envelope
 from services.dispatch.application.execute import execute_together
 from services.dispatch.application.ports import Request
+from services.dispatch.bootstrap import KEPT_FOR_COMMANDS
 from tests.integration.dispatch.county import DEV, IN_EAST, IN_WEST, call_for_help, command
 
 pytestmark = pytest.mark.integration
@@ -111,3 +113,23 @@ def test_likely_duplicates_are_read_from_the_small_indexes(engine, dispatch):
             sa.text("SELECT indexname FROM pg_indexes WHERE tablename = 'incident' AND indexname LIKE 'incident_live%'")
         ).scalars()
         assert set(names) == {"incident_live_by_grid", "incident_live_by_place"}
+
+
+def test_slow_reports_leave_connections_to_commands(dispatch, engine, incident):
+    number, gate, begun = incident(), Event(), Semaphore(0)
+
+    def slow(_reading):
+        begun.release()
+        gate.wait(20)
+        return {}
+
+    places = engine.pool.size() - KEPT_FOR_COMMANDS
+    with ThreadPoolExecutor(places + 2) as pool:
+        reports = [pool.submit(dispatch.ask, slow) for _ in range(places + 2)]
+        for _ in range(places):
+            assert begun.acquire(timeout=10)
+        note = command("incident.note", incident=number, data={"note": "备注"})
+        assert dispatch.execute([note], DEV)[0]["ok"]
+        assert not begun.acquire(blocking=False)
+        gate.set()
+        assert [each.result(20) for each in reports] == [{}] * (places + 2)
