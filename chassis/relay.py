@@ -14,7 +14,6 @@ import re
 import select
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -120,7 +119,7 @@ class Relay:
 
         def confirmed() -> list[int]:
             nonlocal deleted
-            ids = [row.id for row in window.sent.confirmed[deleted:]]
+            ids = window.sent.confirmed[deleted:]
             deleted += len(ids)
             return ids
 
@@ -153,7 +152,7 @@ class Relay:
                 link.step(0)
 
     def _report(self, sent: Sent, seconds: float) -> None:
-        for exchange, number in Counter(row.exchange for row in sent.confirmed).items():
+        for exchange, number in sent.exchanges.items():
             metrics.RELAY_PUBLISHED.labels(exchange).inc(number)
         metrics.RELAY_BATCH_SECONDS.observe(seconds)
         metrics.RELAY_BATCH_SIZE.observe(len(sent.confirmed) + len(sent.failed))

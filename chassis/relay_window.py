@@ -7,7 +7,7 @@ wait for either. So a failed row holds back its own successors only, and the win
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -19,9 +19,10 @@ from chassis.outbox_rows import OutboxRow
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the rows that were published: the confirmed, errors of the failed, rows without answer."""
+    """What became of the rows: ids of the confirmed and how many by exchange, errors of the failed, the unanswered."""
 
-    confirmed: list[OutboxRow] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
+    exchanges: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[OutboxRow, str]] = field(default_factory=list)
     unanswered: list[OutboxRow] = field(default_factory=list)
 
@@ -76,9 +77,12 @@ class SlidingWindow:
                 self._top_up(self._more)
                 if self._has_room(confirms):
                     continue
-            if not confirms.waiting or now >= confirm_until:
+            if not confirms.waiting:
                 return
-            self._step(confirms, confirm_until - now)
+            # At the end of its time, too: the answers may have come while the database was slow.
+            self._step(confirms, max(0.0, confirm_until - now))
+            if now >= confirm_until:
+                return
 
     def _has_room(self, confirms: Confirms) -> bool:
         # A quarter of the window at once: many frames share one write.
@@ -123,7 +127,8 @@ class SlidingWindow:
             if (error := confirms.outcomes[index]) is not None:
                 self.sent.failed.append((row, error))
                 continue
-            self.sent.confirmed.append(row)
+            self.sent.confirmed.append(row.id)
+            self.sent.exchanges[row.exchange] += 1
             if behind := self._behind[row.order_key]:
                 self._ready.append(behind.popleft())
             else:

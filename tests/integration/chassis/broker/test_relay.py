@@ -119,6 +119,14 @@ def test_an_unroutable_message_stays_and_shows_and_holds_back_only_its_own_aggre
     ]
 
 
+def test_a_body_larger_than_a_frame_arrives_whole(store, broker, relay):
+    body = os.urandom(300_000)
+    put(store, [outgoing(body=body), outgoing(body=b"")])
+    with Link(broker.url, name="relay") as link:
+        assert relay.relay_once(link) == 2
+    assert [got for _, _, got in broker.drain(QUEUE, 2)] == [body, b""]
+
+
 def test_a_message_that_cannot_be_encoded_stays_and_shows_and_holds_back_only_its_own_aggregate(store, broker, relay):
     put(store, [outgoing("a", routing_key="k" * 256), outgoing("a"), outgoing("b"), outgoing("c")])
     with Link(broker.url, name="relay") as link:
