@@ -37,11 +37,11 @@ class Confirms:
         self._returned: dict[int, str] = {}
         self._index: dict[str | None, int] = {}
         for message in messages:
-            self.expect(message)
+            self.expect(message.properties.message_id)
 
-    def expect(self, message: Message) -> None:
+    def expect(self, message_id: str | None) -> None:
         """One more was published; the tags of those expected here follow one another from ``first_tag`` on."""
-        self._index[message.properties.message_id] = len(self.outcomes)
+        self._index[message_id] = len(self.outcomes)
         self.outcomes.append(UNCONFIRMED)
         self.waiting += 1
 

@@ -132,14 +132,16 @@ class DeadlineTable:
         ).first()
         return None if row is None else (row[0], row[1])
 
-    def soon(self, connection: Connection, seconds: float, limit: int) -> list[datetime]:
-        """When the deadlines of the next ``seconds`` are due, the earliest first; overdue ones included."""
+    def soon(self, connection: Connection, seconds: float, limit: int) -> list[float]:
+        """When the deadlines of the next ``seconds`` are due, as seconds since 1970, the earliest first; overdue ones
+        included.
+        """
         rows = connection.exec_driver_sql(
-            f"SELECT due_at FROM {self._table} WHERE due_at <= (SELECT clock_timestamp()) + %s * interval '1 second'"
-            " ORDER BY due_at LIMIT %s",
+            f"SELECT extract(epoch FROM due_at)::float8 FROM {self._table}"
+            " WHERE due_at <= (SELECT clock_timestamp()) + %s * interval '1 second' ORDER BY due_at LIMIT %s",
             (seconds, limit),
         )
-        return [due_at for (due_at,) in rows]
+        return [due for (due,) in rows]
 
     def armed(self, connection: Connection) -> int:
         """How many deadlines are armed: exact up to ten thousand, the planner's estimate above (a count would wait)."""

@@ -18,7 +18,7 @@ from typing import Any, Self
 import pika
 
 from chassis.confirms import UNCONFIRMED, Confirms, Message
-from chassis.wire import CorkableConnection, SteppedLoop
+from chassis.wire import CorkableConnection, SteppedLoop, joined
 
 __all__ = ["UNCONFIRMED", "BrokerLost", "BrokerRefused", "Link", "Message"]
 
@@ -97,6 +97,15 @@ class Link:
         """Why the link is no longer usable; None while it is, and before it was opened."""
         return self._lost
 
+    @property
+    def channel_number(self) -> int:
+        return int(self._channel.channel_number)
+
+    @property
+    def frame_limit(self) -> int:
+        """The largest frame, in bytes, that both sides agreed on."""
+        return int(self._connection.params.frame_max)
+
     def step(self, seconds: float) -> None:
         """Do pending I/O, waiting at most ``seconds`` for some. Raises BrokerLost."""
         self._loop.limit = max(0.0, seconds)
@@ -128,6 +137,13 @@ class Link:
         self._channel.basic_publish(
             message.exchange, message.routing_key, message.body, message.properties, mandatory=message.mandatory
         )
+
+    def publish_encoded(self, publishes: Sequence[bytes]) -> None:
+        """Send messages encoded already: each for ``channel_number``, in frames of ``frame_limit`` bytes at most."""
+        self._check_open()
+        self._published += len(publishes)
+        for together in joined(publishes):
+            self._connection.send(together)
 
     def publish_all(self, messages: Sequence[Message], timeout: float) -> list[str | None]:
         """Publish every message, then wait for all confirms, at most ``timeout`` seconds.

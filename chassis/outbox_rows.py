@@ -1,37 +1,105 @@
-"""The outbox as the relay sees it: which rows may go, what a row becomes on the wire, how one is put back."""
+"""The outbox as the relay sees it: whose turn it is, which rows may go, what a row becomes, how one is put back."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+import orjson
 import pika
-from sqlalchemy import Table, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, Table, bindparam, func, text, update
 
 from chassis.headers import TRACEPARENT
 from chassis.link import Message
 
+CORRELATION_ID = "correlation_id"
+"""The header that becomes the property of that name."""
+NO_HEADERS = "{}"
 _RETRY_LIMIT_SECONDS = 60
 
 
-def claim_statement(table: Table, window: int) -> Any:
-    """The oldest rows that may go: not waiting for another try, and not behind a row of the same key that is."""
-    earlier = table.alias("earlier")
-    behind = exists().where(
-        earlier.c.order_key == table.c.order_key, earlier.c.id < table.c.id, earlier.c.not_before.is_not(None)
-    )
-    # (select clock_timestamp()) is evaluated once; the bare call is volatile and would be once a row.
-    now = select(func.clock_timestamp()).scalar_subquery()
+class OutboxRow(NamedTuple):
+    """What the relay needs of a row; ``headers`` as JSON text, ``seconds`` (since 1970) is when it was written."""
+
+    id: int
+    order_key: str
+    message_id: str
+    exchange: str
+    routing_key: str
+    mandatory: bool
+    content_type: str
+    headers: str
+    traceparent: str | None
+    seconds: int
+    attempts: int
+    body: bytes
+
+
+class OutboxClaim:
+    """One transaction's claim on the oldest rows that may go, read piece by piece; they are its own until it ends.
+
+    A cursor: every piece comes from the moment of the first, so that a row which was committed late cannot come after a
+    later one of its key. It is still the database that says which row is whose (``FOR UPDATE SKIP LOCKED``).
+    """
+
+    def __init__(self, connection: Connection, table: Table, owner: str, limit: int) -> None:
+        self._connection = connection
+        self._table = table
+        self._owner = owner
+        self._declare = _declare_sql(table.fullname, limit)
+        self._open = True
+
+    def is_ours(self) -> bool:
+        """Take the owner's advisory lock; False while another relay has it."""
+        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+        return bool(self._connection.exec_driver_sql(lock, (f"wangge.relay.{self._owner}",)).scalar_one())
+
+    def first(self, number: int) -> list[OutboxRow]:
+        """Open the cursor; the oldest rows, ``number`` at most."""
+        return self._read(f"{self._declare}; FETCH FORWARD {number} FROM claimed", number)
+
+    def next(self, number: int, gone: Sequence[int]) -> list[OutboxRow]:
+        """Delete the rows that are ``gone`` and return the next; empty when there are no more."""
+        if not self._open:
+            self.delete(gone)
+            return []
+        delete = f"{self._delete_sql(gone)}; " if gone else ""
+        return self._read(f"{delete}FETCH FORWARD {number} FROM claimed", number)
+
+    def delete(self, gone: Sequence[int]) -> None:
+        if gone:
+            self._connection.exec_driver_sql(self._delete_sql(gone))
+
+    def put_back(self, failed: Mapping[int, str]) -> None:
+        """Count a failed try of rows, by id with its error; the next one comes after 1, 2, 4 … 60 seconds."""
+        if failed:
+            tries = [{"row": row, "error": error} for row, error in failed.items()]
+            self._connection.execute(_put_back_statement(self._table), tries)
+
+    def _read(self, statement: str, number: int) -> list[OutboxRow]:
+        # Not through rows of SQLAlchemy: typing them costs as much as publishing them.
+        result = self._connection.exec_driver_sql(statement)
+        rows = [OutboxRow._make(row) for row in result.cursor.fetchall()] if result.cursor else []
+        result.close()
+        self._open = len(rows) == number
+        return rows
+
+    def _delete_sql(self, gone: Sequence[int]) -> str:
+        return f"DELETE FROM {self._table.fullname} WHERE id = ANY('{{{','.join(map(str, gone))}}}'::bigint[])"
+
+
+def _declare_sql(table: str, limit: int) -> str:
+    # (SELECT clock_timestamp()) is evaluated once; the bare call is volatile and would be once a row.
     return (
-        select(table)
-        .where((table.c.not_before.is_(None)) | (table.c.not_before <= now), ~behind)
-        .order_by(table.c.id)
-        .limit(window)
-        .with_for_update(skip_locked=True, of=table)
+        "DECLARE claimed NO SCROLL CURSOR FOR SELECT id, order_key, message_id::text, exchange, routing_key, mandatory,"
+        " content_type, headers::text, traceparent, floor(extract(epoch FROM created_at))::bigint, attempts, body"
+        f" FROM {table} AS o WHERE (not_before IS NULL OR not_before <= (SELECT clock_timestamp())) AND NOT EXISTS ("
+        f"SELECT FROM {table} AS earlier WHERE earlier.order_key = o.order_key AND earlier.id < o.id"
+        f" AND earlier.not_before IS NOT NULL) ORDER BY id LIMIT {limit} FOR UPDATE OF o SKIP LOCKED"
     )
 
 
-def put_back_statement(table: Table) -> Any:
-    """Counts a failed try (parameters ``row``, ``error``); the next one after 1, 2, 4 … 60 seconds."""
+def _put_back_statement(table: Table) -> Any:
     seconds = func.least(func.power(2, table.c.attempts), _RETRY_LIMIT_SECONDS)
     return (
         update(table)
@@ -44,16 +112,16 @@ def put_back_statement(table: Table) -> Any:
     )
 
 
-def message_of(row: Any) -> Message:
+def message_of(row: OutboxRow) -> Message:
     """The AMQP message of an outbox row; a header ``correlation_id`` becomes the property of that name."""
-    headers = dict(row.headers or {})
-    correlation_id = headers.pop("correlation_id", None)
+    headers = orjson.loads(row.headers)
+    correlation_id = headers.pop(CORRELATION_ID, None)
     if row.traceparent:
         headers[TRACEPARENT] = row.traceparent
     properties = pika.BasicProperties(
-        message_id=str(row.message_id),
+        message_id=row.message_id,
         content_type=row.content_type,
-        timestamp=int(row.created_at.timestamp()),
+        timestamp=row.seconds,
         delivery_mode=pika.DeliveryMode.Persistent.value,
         headers=headers or None,
         correlation_id=correlation_id,

@@ -14,12 +14,10 @@ import re
 import select
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Connection, Engine, Table, delete, func
+from sqlalchemy import Engine, Table, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.exc import DBAPIError
 
@@ -27,16 +25,16 @@ from chassis import metrics
 from chassis.health import Heartbeat
 from chassis.link import BrokerLost, BrokerRefused, Link
 from chassis.logs import get_logger
-from chassis.outbox_rows import claim_statement, put_back_statement
-from chassis.relay_window import SlidingWindow
+from chassis.outbox_rows import OutboxClaim, OutboxRow
+from chassis.relay_window import Sent, SlidingWindow
 
 POLL_SECONDS = 0.05
 # Below the database's idle-in-transaction limit of 5 s, so that the round can still delete and commit.
 CONFIRM_SECONDS = 4.0
 # What is not on its way by then stays for the next round: a slow broker must not make a round too long to commit.
 SEND_SECONDS = 1.0
-# Claim, delete and commit cost the same for one row as for many, and meanwhile the broker has nothing to do.
-WINDOWS_A_ROUND = 4
+# While a round ends (its last confirms, delete, commit) the broker has nothing to do; a round has an end in any case.
+WINDOWS_A_ROUND = 20
 _MEASURE_SECONDS = 1.0
 _COUNT_AT_MOST = 10_000
 _RECONNECT_SECONDS = (0.1, 5.0)
@@ -51,21 +49,12 @@ class Stop(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
-@dataclass(slots=True)
-class _Round:
-    """What became of the rows of one round."""
-
-    confirmed: list[int]
-    failed: dict[int, str]
-    unconfirmed: int = 0
-
-
 class Relay:
     """Publishes the outbox of one service.
 
     ``owner`` names the service: of all relays with the same owner on one database only one publishes
     at a time, which is what keeps the order of an aggregate's events. ``window`` is the number of
-    messages without confirm at any time; a round claims up to four times as many rows. ``port`` is where the
+    messages without confirm at any time; a round claims up to twenty times as many rows. ``port`` is where the
     service nudges after a commit (UDP, loopback); 0 means polling only.
     """
 
@@ -78,8 +67,6 @@ class Relay:
         self._owner = owner
         self._port = port
         self._window = window
-        self._claim = claim_statement(table, window * WINDOWS_A_ROUND)
-        self._lock = sql_select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"wangge.relay.{owner}", 0)))
         self.on_nudge: Callable[[bytes], None] = _outbox_only
         self._measured = 0.0
         self.connected = False
@@ -112,19 +99,36 @@ class Relay:
         """
         started = time.monotonic()
         with self._engine.begin() as connection:
-            if not connection.execute(self._lock).scalar_one():
+            claim = OutboxClaim(connection, self._table, self._owner, self._window * WINDOWS_A_ROUND)
+            if not claim.is_ours():
                 return 0
-            rows = connection.execute(self._claim).all()
+            rows = claim.first(self._window)
             if not rows:
                 return 0
-            outcome = _publish(link, rows, self._window)
-            self._settle(connection, outcome)
-        self._report(rows, outcome, time.monotonic() - started)
+            sent = self._publish(link, claim, rows)
+            claim.put_back({row.id: error for row, error in sent.failed})
+        self._report(sent, time.monotonic() - started)
         if link.lost is not None:
             raise link.lost
-        if outcome.unconfirmed:
-            raise BrokerLost(f"{outcome.unconfirmed} messages were not confirmed within {CONFIRM_SECONDS} s")
-        return len(outcome.confirmed) + len(outcome.failed)
+        if sent.unanswered:
+            raise BrokerLost(f"{len(sent.unanswered)} messages were not confirmed within {CONFIRM_SECONDS} s")
+        return len(sent.confirmed) + len(sent.failed)
+
+    def _publish(self, link: Link, claim: OutboxClaim, rows: Sequence[OutboxRow]) -> Sent:
+        deleted = 0
+
+        def confirmed() -> list[int]:
+            nonlocal deleted
+            ids = window.sent.confirmed[deleted:]
+            deleted += len(ids)
+            return ids
+
+        window = SlidingWindow(link, rows, self._window, lambda: claim.next(self._window, confirmed()))
+        sent = window.run(send_seconds=SEND_SECONDS, confirm_seconds=CONFIRM_SECONDS)
+        claim.delete(confirmed())
+        refused = _refused_exchange(link)
+        sent.failed += [(row, f"refused {link.lost}") for row in sent.unanswered if row.exchange == refused]
+        return sent
 
     def measure(self) -> None:
         """Set the gauges of depth and age; at most once a second, and counting stops at ten thousand."""
@@ -147,25 +151,12 @@ class Relay:
                 _wait_for_nudge(nudges, stop, self.on_nudge)
                 link.step(0)
 
-    def _settle(self, connection: Connection, outcome: _Round) -> None:
-        table = self._table
-        if outcome.confirmed:
-            connection.execute(delete(table).where(table.c.id == func.any(outcome.confirmed)))
-        if outcome.failed:
-            connection.execute(
-                put_back_statement(table), [{"row": row, "error": error} for row, error in outcome.failed.items()]
-            )
-
-    def _report(self, rows: Sequence[Any], outcome: _Round, seconds: float) -> None:
-        confirmed = set(outcome.confirmed)
-        for exchange, number in Counter(row.exchange for row in rows if row.id in confirmed).items():
+    def _report(self, sent: Sent, seconds: float) -> None:
+        for exchange, number in sent.exchanges.items():
             metrics.RELAY_PUBLISHED.labels(exchange).inc(number)
         metrics.RELAY_BATCH_SECONDS.observe(seconds)
-        metrics.RELAY_BATCH_SIZE.observe(len(rows))
-        for row in rows:
-            if row.id not in outcome.failed:
-                continue
-            error = outcome.failed[row.id]
+        metrics.RELAY_BATCH_SIZE.observe(len(sent.confirmed) + len(sent.failed))
+        for row, error in sent.failed:
             metrics.RELAY_FAILED.labels(error.split()[0]).inc()
             _log.error(
                 "message kept in the outbox",
@@ -179,15 +170,6 @@ class Relay:
     def _set_connected(self, *, connected: bool) -> None:
         self.connected = connected
         metrics.RELAY_CONNECTED.set(connected)
-
-
-def _publish(link: Link, rows: Sequence[Any], window: int) -> _Round:
-    sent = SlidingWindow(link, rows, window).run(send_seconds=SEND_SECONDS, confirm_seconds=CONFIRM_SECONDS)
-    refused = _refused_exchange(link)
-    for row in sent.unanswered:
-        if row.exchange == refused:
-            sent.failed[row.id] = f"refused {link.lost}"
-    return _Round(sent.confirmed, sent.failed, len(sent.unanswered))
 
 
 def _refused_exchange(link: Link) -> str | None:

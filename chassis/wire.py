@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pika.adapters.select_connection import IOLoop, SelectConnection
@@ -36,8 +36,24 @@ class CorkableConnection(SelectConnection):  # type: ignore[misc, unused-ignore]
         if len(self.cork) >= _FLUSH_BYTES:
             self.flush_cork()
 
+    def send(self, encoded: bytes) -> None:
+        """Frames made elsewhere, as they are."""
+        self._output_marshaled_frames([encoded])
+
     def flush_cork(self) -> None:
         """Send what has gathered and go on gathering."""
         if self.cork:
             super()._output_marshaled_frames([bytes(self.cork)])
             self.cork = bytearray()
+
+
+def joined(parts: Sequence[bytes]) -> Iterator[bytes]:
+    """The parts in their order, put together so that a write is about as large as the kernel takes at once."""
+    start = size = 0
+    for at, part in enumerate(parts):
+        size += len(part)
+        if size >= _FLUSH_BYTES:
+            yield b"".join(parts[start : at + 1])
+            start, size = at + 1, 0
+    if start < len(parts):
+        yield b"".join(parts[start:])

@@ -16,17 +16,16 @@ HELD_SECONDS = 1.0
 
 def relay_that_deletes_before_it_publishes() -> None:
     """Rows leave the outbox first and go out a second later: what dies in between was never told to anybody."""
-    from sqlalchemy import delete
-
-    from chassis.outbox_rows import message_of
+    from chassis.outbox_rows import OutboxClaim, message_of
     from chassis.relay import Relay
 
     held: list[tuple[float, Any]] = []
 
     def relay_once(self: Relay, link: Any) -> int:
         with self._engine.begin() as connection:
-            if connection.execute(self._lock).scalar_one() and (rows := connection.execute(self._claim).all()):
-                connection.execute(delete(self._table).where(self._table.c.id.in_([row.id for row in rows])))
+            claim = OutboxClaim(connection, self._table, self._owner, self._window)
+            if claim.is_ours() and (rows := claim.first(self._window)):
+                claim.delete([row.id for row in rows])
                 held.extend((time.monotonic(), message_of(row)) for row in rows)
         ripe = [message for at, message in held if time.monotonic() - at > HELD_SECONDS]
         del held[: len(ripe)]

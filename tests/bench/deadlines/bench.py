@@ -25,6 +25,7 @@ from chassis.database import QUEUE_STORAGE_SQL, chassis_tables, create_engine, i
 from chassis.deadlines import Deadline, arm, disarm
 from tests.bench.bed import OURS, Bed, end
 from tests.bench.deadlines.beside import LIBRARIES, beside
+from tests.bench.deadlines.commits import Commits
 from tests.bench.interleaved import RUNS, medians
 from tests.bench.results import Result
 from tests.support.eventually import eventually
@@ -101,7 +102,8 @@ def lateness(bed: Bed, url: str) -> list[Result]:
         start = datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS)
         told = {"start": start, "rate": PER_SECOND, "due": due}
         cursor.execute(FILL_SQL.partition(";")[2], told)
-        killed = kill_in_turns(bed, url, cursor, replicas, start)
+        with Commits(url) as commits:
+            killed = kill_in_turns(bed, url, cursor, replicas, start)
         expected = due - due // 10
         still_armed = drained(cursor)
         cursor.execute(JUDGE_SQL)
@@ -112,7 +114,8 @@ def lateness(bed: Bed, url: str) -> list[Result]:
     note = (
         f"{ARMED:,} armed, {PER_SECOND}/s for {SECONDS} s, {REPLICAS} replicas, {killed} killed with SIGKILL; fired"
         f" {fired} of {expected}, {due // 10} cancelled in time; p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms;"
-        f" missed {missed}, false {false}, double {double}, left in the table {still_armed}"
+        f" missed {missed}, false {false}, double {double}, left in the table {still_armed};"
+        f" a bare insert + commit meanwhile: p99 {commits.percentile(0.99):.1f} ms, max {commits.percentile(1):.1f} ms"
     )
     wrong = missed + false + double
     return [

@@ -17,7 +17,7 @@ from chassis import outbox, topology
 from chassis.database import QUEUE_STORAGE_SQL, chassis_tables, create_engine, in_transaction
 from chassis.ids import uuid7
 from chassis.link import Link, Message
-from chassis.outbox_rows import message_of
+from chassis.outbox_rows import OutboxClaim, message_of
 from chassis.relay import Relay
 from chassis.topology import Subscription
 from tests.bench.bed import ROOT, Bed
@@ -56,7 +56,7 @@ class Belt:
     def prepared(self) -> list[Message]:
         """The messages that the relay would make of the rows now in the outbox; the outbox is empty afterwards."""
         with self.engine.begin() as connection:
-            made = [message_of(row) for row in connection.execute(sa.select(TABLES.outbox).order_by("id"))]
+            made = [message_of(row) for row in OutboxClaim(connection, TABLES.outbox, OWNER, EVENTS).first(EVENTS)]
             connection.execute(sa.delete(TABLES.outbox))
         return made
 

@@ -132,6 +132,15 @@ def test_overdue_deadlines_fire_in_due_order_after_an_outage(county, start, even
     assert [row.subject for row in county.seen()] == in_due_order
 
 
+def test_deadlines_beyond_what_one_scan_reads_are_seen_before_they_are_due(county, start, eventually, monkeypatch):
+    monkeypatch.setattr("chassis.deadlines.SCAN_SECONDS", 60.0)
+    monkeypatch.setattr("chassis.deadlines._SCAN_LIMIT", 3)
+    # Gaps longer than the stand-by's questions and the busy retry: only another scan finds the next.
+    county.arm([0.5 + 0.2 * number for number in range(12)])
+    start()
+    eventually(lambda: county.armed() == 0, within=20)
+
+
 def test_a_short_deadline_armed_while_firing_is_not_left_to_the_next_scan(county, start, eventually):
     def fire_and_arm(connection, rows):
         county.write(connection, rows)

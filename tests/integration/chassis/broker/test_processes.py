@@ -53,11 +53,11 @@ def test_the_sidecar_drains_on_sigterm_and_serves_metrics_until_then(start, stor
 
 def test_a_sidecar_whose_thread_died_exits_non_zero_at_once(start, store, broker, eventually):
     sidecar = start("sample_sidecar.py", store, broker.url).until_ready()
-    store.run("ALTER TABLE outbox ALTER COLUMN headers TYPE text")
-    # A row that the relay cannot make a message of: a defect, not an outage.
+    store.run("ALTER TABLE outbox ALTER COLUMN exchange DROP NOT NULL")
+    # A row that no outbox may hold: a defect, neither an outage nor a message that cannot be encoded.
     store.run(
-        "INSERT INTO outbox (message_id, exchange, routing_key, order_key, body, content_type, headers)"
-        " VALUES (gen_random_uuid(), 'sample.events', 'sample.counted.v1', 'a', '', 'x', 'no object')"
+        "INSERT INTO outbox (message_id, exchange, routing_key, order_key, body, content_type)"
+        " VALUES (gen_random_uuid(), NULL, 'sample.counted.v1', 'a', '', 'x')"
     )
     assert sidecar.child.wait(20) == 1
     assert "sidecar thread died" in sidecar.log.read_text()

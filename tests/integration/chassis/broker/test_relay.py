@@ -17,6 +17,7 @@ from chassis.database import create_engine, in_transaction
 from chassis.link import Link
 from chassis.outbox import Outgoing
 from chassis.relay import Relay
+from chassis.relay_window import SlidingWindow
 from chassis.tracing import configure, current_traceparent, span
 
 pytestmark = pytest.mark.integration
@@ -116,6 +117,44 @@ def test_an_unroutable_message_stays_and_shows_and_holds_back_only_its_own_aggre
         "sample.counted.v1",
         "sample.counted.v1",
     ]
+
+
+def test_a_body_larger_than_a_frame_arrives_whole(store, broker, relay):
+    body = os.urandom(300_000)
+    put(store, [outgoing(body=body), outgoing(body=b"")])
+    with Link(broker.url, name="relay") as link:
+        assert relay.relay_once(link) == 2
+    assert [got for _, _, got in broker.drain(QUEUE, 2)] == [body, b""]
+
+
+def test_a_message_that_cannot_be_encoded_stays_and_shows_and_holds_back_only_its_own_aggregate(store, broker, relay):
+    put(store, [outgoing("a", routing_key="k" * 256), outgoing("a"), outgoing("b"), outgoing("c")])
+    with Link(broker.url, name="relay") as link:
+        assert relay.relay_once(link) == 3
+    broker.drain(QUEUE, 2)
+    kept = store.rows("SELECT attempts, last_error FROM outbox ORDER BY id")
+    assert kept == [(1, "unencodable ShortStringTooLong"), (0, None)]
+
+
+def test_a_round_reads_its_rows_in_pieces_and_none_that_was_committed_after_its_first(store, broker, monkeypatch):
+    put(store, [outgoing("a", body=str(n).encode()) for n in range(7)] + [outgoing(str(n)) for n in range(40)])
+    relay = Relay(store.engine, store.tables.outbox, broker.url, "sample", window=4)
+    late = []
+
+    fill = SlidingWindow._fill
+
+    def put_one_more_and_fill(window, confirms):
+        if not late:
+            late.extend(put(store, [outgoing("a", body=b"7")]))
+        fill(window, confirms)
+
+    monkeypatch.setattr(SlidingWindow, "_fill", put_one_more_and_fill)
+    with Link(broker.url, name="relay") as link:
+        assert relay.relay_once(link) == 47
+        assert store.count("outbox") == 1
+        assert relay.relay_once(link) == 1
+    bodies = [body for _, _, body in broker.drain(QUEUE, 48)]
+    assert [body for body in bodies if body != b"{}"] == [str(n).encode() for n in range(8)]
 
 
 def test_a_message_that_need_not_be_routed_leaves_without_a_listener(store, broker, relay):
