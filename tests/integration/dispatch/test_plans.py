@@ -76,5 +76,6 @@ def test_the_incidents_of_a_team_that_was_never_sent_are_known_from_its_assignme
 
 
 def test_breaches_of_a_span_are_found_through_its_incidents(office):
-    assert office.engine.connect().execute(sa.text("SELECT count(*) FROM breach")).scalar_one() > 100
+    with office.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM breach")).scalar_one() > 100
     assert indexes_used(plans_of(office, office.questions()["breaches of two days"]), "breach") == {"breach_pkey"}
