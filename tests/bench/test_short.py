@@ -17,7 +17,8 @@ from tests.bench.streams.readers import parsed
 from tests.support.databases import DatabaseFactory
 from tests.support.vhosts import VhostFactory
 
-pytestmark = pytest.mark.integration
+# The storm starts a stack of its own: half a minute on a quiet machine, minutes on one that ten others use.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
