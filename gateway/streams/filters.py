@@ -22,6 +22,8 @@ class Filter:
         self._patterns = [re.compile(translate(glob)) for glob in globs]
         self._verdicts: dict[str, bool] = {}
         self._jurisdiction = jurisdiction
+        self.key = (tuple(globs), jurisdiction)
+        """The same for two filters that want the same."""
 
     def wants(self, event: Event) -> bool:
         """True when the event's type matches a glob and its jurisdiction starts with the prefix."""

@@ -10,7 +10,7 @@ from gateway.metrics import STREAM_CATCHING_UP, STREAM_EVENTS
 from gateway.streams import frames
 from gateway.streams.broker_stream import BrokerStream, Reading, StreamLost
 from gateway.streams.filters import Filter
-from gateway.streams.ring import Event, Ring
+from gateway.streams.ring import Chunk, Event, Ring
 
 BEAT_SECONDS = 1.0
 CHUNK_EVENTS = 256
@@ -53,7 +53,8 @@ class Reader:
         if self.position is not None:
             if self._ring.holds(self.position + 1):
                 self._ahead_since = None
-                if await self._deliver(self._ring.after(self.position, CHUNK_EVENTS)):
+                if self.position != self._ring.newest:
+                    await self._deliver(self._from_ring(self.position))
                     return
             elif self._is_ahead(self.position):
                 if self._waited_long_enough():
@@ -118,30 +119,22 @@ class Reader:
             elif time.monotonic() - heard > SILENCE_SECONDS:
                 return
             for start in range(0, len(events), CHUNK_EVENTS):
-                await self._deliver(events[start : start + CHUNK_EVENTS])
+                await self._deliver(chunk_of(events[start : start + CHUNK_EVENTS], self.position, self._wanted))
             await self._beat()
 
-    async def _deliver(self, events: Sequence[Event]) -> int:
-        """Send the wanted ones, with a gap before any that does not follow. How many were new."""
-        chunk: list[bytes] = []
-        fresh = sent = 0
-        for event in events:
-            expected = 0 if self.position is None else self.position + 1
-            if event.offset < expected:
-                continue
-            # One offset without an event is the broker's own entry at the head of a segment (measured on 3.10: its
-            # writer state, one per segment); retention takes whole segments and leaves a wider gap.
-            if event.offset > expected + 1:
-                chunk.append(frames.gap(expected, event.offset - 1, "retention"))
-            self.position = event.offset
-            fresh += 1
-            if self._wanted.wants(event):
-                chunk.append(event.frame)
-                sent += 1
-        if chunk:
-            await self._send(b"".join(chunk))
-            STREAM_EVENTS.inc(sent)
-        return fresh
+    def _from_ring(self, position: int) -> Chunk:
+        key = (position, self._wanted.key)
+        chunk = self._ring.chunks.get(key)
+        if chunk is None:
+            events = self._ring.after(position, CHUNK_EVENTS)
+            chunk = self._ring.chunks[key] = chunk_of(events, position, self._wanted)
+        return chunk
+
+    async def _deliver(self, chunk: Chunk) -> None:
+        self.position = chunk.position
+        if chunk.frames:
+            await self._send(chunk.frames)
+            STREAM_EVENTS.inc(chunk.sent)
 
     async def _beat(self) -> None:
         now = time.monotonic()
@@ -153,3 +146,21 @@ class Reader:
 
     def _until_beat(self) -> float:
         return max(0.0, self._next_beat - time.monotonic())
+
+
+def chunk_of(events: Sequence[Event], position: int, wanted: Filter) -> Chunk:
+    """The wanted ones of the events after `position`, with a gap before any that does not follow."""
+    parts: list[bytes] = []
+    sent = 0
+    for event in events:
+        if event.offset <= position:
+            continue
+        # One offset without an event is the broker's own entry at the head of a segment (measured on 3.10: its
+        # writer state, one per segment); retention takes whole segments and leaves a wider gap.
+        if event.offset > position + 2:
+            parts.append(frames.gap(position + 1, event.offset - 1, "retention"))
+        position = event.offset
+        if wanted.wants(event):
+            parts.append(event.frame)
+            sent += 1
+    return Chunk(b"".join(parts), position, sent)

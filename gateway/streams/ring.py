@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+
+from gateway.streams.rounds import Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,15 @@ class Event:
     type: str
     jurisdiction: str
     frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one reader is sent at once: `sent` events of those up to `position`."""
+
+    frames: bytes
+    position: int
+    sent: int
 
 
 class Ring:
@@ -29,7 +39,9 @@ class Ring:
         self._capacity = capacity
         self._events: list[Event] = []
         self._offsets: list[int] = []
-        self._changed = asyncio.Event()
+        self._rounds = Rounds()
+        self.chunks: dict[tuple[int, Hashable], Chunk] = {}
+        """Made since the last event came, by position and filter: readers that stand alike are sent the same bytes."""
         self.newest: int | None = None
         self.generation = 0
         """Counts how often the stream was made anew."""
@@ -47,6 +59,7 @@ class Ring:
         """Add the next event. One that is already held (a re-read after a reconnect) is dropped."""
         if self.newest is not None and event.offset <= self.newest:
             return
+        self.chunks.clear()
         self._events.append(event)
         self._offsets.append(event.offset)
         self.newest = event.offset
@@ -58,6 +71,7 @@ class Ring:
 
     def reset(self) -> None:
         """Forget everything: the stream was made anew and its offsets mean other events now."""
+        self.chunks.clear()
         self._events.clear()
         self._offsets.clear()
         self.newest = None
@@ -77,14 +91,8 @@ class Ring:
 
     def wake(self) -> None:
         """Let every waiting reader look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._rounds.call()
 
     async def wait(self, seconds: float) -> None:
-        """Return at the next change, or after `seconds`."""
-        changed = self._changed
-        try:
-            async with asyncio.timeout(seconds):
-                await changed.wait()
-        except TimeoutError:
-            return
+        """Return at the next round after a change, or after `seconds`."""
+        await self._rounds.wait(seconds)

@@ -18,6 +18,8 @@ from gateway.streams.reader import Reader
 from gateway.streams.ring import Ring
 
 LARGEST_OFFSET = 2**62
+LOOKS = 4
+"""How often within the limit for one chunk a reader is looked at."""
 _OFFSET = re.compile(r"-1|[0-9]{1,19}")
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -43,6 +45,8 @@ class StreamResponse:
         self._streams = streams
         self._wanted = wanted
         self._position = position
+        self._sending_since: float | None = None
+        self._is_slow = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the reader. Raises AnswerCut when it takes longer than the limit to accept one chunk."""
@@ -53,32 +57,46 @@ class StreamResponse:
         STREAM_READERS.inc()
         reading = asyncio.ensure_future(self._read(send))
         leaving = asyncio.ensure_future(_left(receive))
+        self._watch(reading)
         try:
             await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if self._is_slow:
+                STREAM_CUT.labels("slow").inc()
+                raise AnswerCut
             if reading.done():
                 reading.result()
         finally:
+            self._watching.cancel()
             reading.cancel()
             leaving.cancel()
             await asyncio.gather(reading, leaving, return_exceptions=True)
             STREAM_READERS.dec()
 
     async def _read(self, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+
         async def deliver(chunk: bytes) -> None:
             # The server writes at once unless the reader's buffers are full, so only a reader that stopped waits here.
-            await self._within(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+            self._sending_since = loop.time()
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            self._sending_since = None
 
         shared = self._streams
         await Reader(shared.ring, shared.stream, self._wanted, self._position, deliver).run(shared.draining)
-        await self._within(send({"type": "http.response.body", "body": b"", "more_body": False}))
+        self._sending_since = loop.time()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _within(self, sending: object) -> None:
-        try:
-            async with asyncio.timeout(self._streams.slow_seconds):
-                await sending  # type: ignore[misc]
-        except TimeoutError:
-            STREAM_CUT.labels("slow").inc()
-            raise AnswerCut from None
+    def _watch(self, reading: asyncio.Future[None]) -> None:
+        """Look now and then whether one chunk is under way for too long: a time-out around each costs as much as it."""
+        loop = asyncio.get_running_loop()
+        limit = self._streams.slow_seconds
+        since = self._sending_since
+        if since is not None and loop.time() - since >= limit:
+            self._is_slow = True
+            reading.cancel()
+            return
+        due = limit / LOOKS if since is None else min(limit / LOOKS, since + limit - loop.time())
+        self._watching = loop.call_later(max(due, 0.01), self._watch, reading)
 
 
 async def _left(receive: Receive) -> None:

@@ -14,7 +14,7 @@ import sys
 from tests.bench import results
 from tests.bench.bed import bed
 
-BENCHES = ("hop", "relay", "deadlines", "command", "execute")
+BENCHES = ("hop", "relay", "deadlines", "command", "execute", "streams", "growth", "storm")
 
 
 def main(names: list[str]) -> int:

@@ -29,8 +29,10 @@ KEYS = {
     "hour": "to_char(i.received_at AT TIME ZONE %(timezone)s, 'HH24')",
 }
 _TEAM_JOIN = """
-JOIN (SELECT incident_id, team_id, min(assigned_at) AS assigned_at, min(arrived_at) AS arrived_at
-      FROM assignment GROUP BY incident_id, team_id) a USING (incident_id)
+JOIN (
+    SELECT incident_id, a.team_id, min(a.assigned_at) AS assigned_at, min(a.arrived_at) AS arrived_at
+    FROM assignment a JOIN incident i USING (incident_id) {where} GROUP BY incident_id, a.team_id
+) a USING (incident_id)
 LEFT JOIN team t USING (team_id)
 """
 _CHOSEN = """
@@ -100,12 +102,14 @@ def _target(name: str) -> str:
 def _chosen(by: str, filters: Filters, timezone: str) -> tuple[str, dict[str, Any]]:
     clauses, parameters = narrowing.conditions(filters)
     of_team = by == "team"
+    where = narrowing.where(["i.state <> 'merged'", *clauses])
     statement = _CHOSEN.format(
         key=KEYS[by],
         assigned="a.assigned_at" if of_team else "i.first_assigned_at",
         on_scene="a.arrived_at" if of_team else "i.first_on_scene_at",
         team="a.team_id" if of_team else "NULL::uuid",
-        join=_TEAM_JOIN if of_team else "",
-        where=narrowing.where(["i.state <> 'merged'", *clauses]),
+        # Narrowed inside too: the planner would group every assignment that ever was.
+        join=_TEAM_JOIN.format(where=where) if of_team else "",
+        where=where,
     )
     return statement, {**parameters, "timezone": timezone}

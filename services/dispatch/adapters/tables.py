@@ -116,6 +116,8 @@ assignment = Table(
     Column("facts", JSON, nullable=False),
     UniqueConstraint("incident_id", "seq", name="assignment_incident_seq_key"),
     Index("assignment_open_by_team", "team_id", postgresql_where=_IS_OPEN_ASSIGNMENT),
+    # What a team was on: without it the incidents of a team that was seldom sent are found by reading all there are.
+    Index("assignment_by_team", "team_id", "incident_id"),
 )
 
 timeline = Table(

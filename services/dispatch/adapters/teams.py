@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection
 
 from services.dispatch.adapters import bulk
@@ -23,11 +24,15 @@ _SOME = f"""
 SELECT {_SELECTED}, (SELECT count(*) FROM assignment a WHERE a.team_id = t.team_id AND {_IS_OPEN})
 FROM team t WHERE t.team_id = ANY(%(ids)s::uuid[]) OR t.call_sign = ANY(%(call_signs)s::text[])
 """
-_ALL = f"""
+_WITH_LOAD = f"""
 SELECT {_SELECTED}, coalesce(load.open, 0) FROM team t
 LEFT JOIN (
     SELECT a.team_id, count(*) AS open FROM assignment a WHERE {_IS_OPEN} GROUP BY a.team_id
 ) load USING (team_id)
+"""
+_ALL = f"{_WITH_LOAD} ORDER BY t.call_sign"
+_FREE = f"""
+{_WITH_LOAD} WHERE t.in_service AND coalesce(load.open, 0) < t.capacity AND t.skills @> %(skills)s::jsonb
 ORDER BY t.call_sign
 """
 
@@ -71,6 +76,10 @@ class TeamRepository:
     def candidates(self) -> list[Team]:
         """Every team with its open assignments as stored now, in order of call signs."""
         return self._take(bulk.select(self._connection, _ALL))
+
+    def free(self, skills: Collection[str]) -> list[Team]:
+        """Those of them in service that have the skills and room for one more: a fraction of a large county's."""
+        return self._take(bulk.select(self._connection, _FREE, {"skills": orjson.dumps(list(skills)).decode()}))
 
     def changed(self) -> list[Team]:
         """Teams with something to save."""

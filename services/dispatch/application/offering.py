@@ -32,12 +32,19 @@ def assign(context: Context, command: Command) -> Result:
     return told(incident, assignment_id=str(assignment.id), **({"flags": list(flags)} if flags else {}))
 
 
-def candidates(context: Context, incident: Incident) -> list[recommendation.Outcome]:
-    """Every team's outcome, as of now; holds the centre so that nobody else takes the same team meanwhile."""
+def outcomes(context: Context, incident: Incident) -> list[recommendation.Outcome]:
+    """The ranked teams, as of now; every team with its reason when nobody is fit.
+
+    Holds the centre so that nobody else takes the same team meanwhile. A county of a million has 1,400 teams: to weigh
+    them all takes ten times as long as the rest of the command.
+    """
     context.uow.lock_centre(incident.centre_code or "")
     context.uow.flush()
-    need = recommendation.Need.of(incident, context.uow.now)
-    return recommendation.recommend(need, context.uow.teams.candidates())
+    need, teams = recommendation.Need.of(incident, context.uow.now), context.uow.teams
+    found = recommendation.recommend(need, teams.free(need.skills))
+    if found and found[0].rank == 1:
+        return found
+    return recommendation.recommend(need, teams.candidates())
 
 
 def move_on(context: Context, incident: Incident, gone: Assignment, report: Report) -> None:
@@ -59,7 +66,7 @@ def _recommended(context: Context, incident: Incident, report: Report, note: str
         raise Conflict(
             "not_pushed", "the incident is on no centre's desk yet; push it first", incident_id=str(incident.id)
         )
-    ranked = candidates(context, incident)
+    ranked = outcomes(context, incident)
     best = next((outcome for outcome in ranked if outcome.rank == 1), None)
     if best is None:
         counted = Counter(reason for outcome in ranked for reason in outcome.reasons)

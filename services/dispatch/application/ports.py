@@ -99,6 +99,9 @@ class Teams(Protocol):
     def candidates(self) -> list[Team]:
         """Every team that is not retired, each with its number of open assignments as of now (call `flush` first)."""
 
+    def free(self, skills: Collection[str]) -> list[Team]:
+        """Those of `candidates` in service that have the skills and room for one more: whoever is fit is among them."""
+
 
 class Places(Protocol):
     """Dispatch's own read model of the registry: the tree, the centres, and which micro-grid covers a point."""

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from contracts import catalogue, envelope
+from services.dispatch.application import queries
 from services.dispatch.domain.assignment import Roster
 from services.dispatch.domain.clocks import Breach
 from services.dispatch.domain.incident import Note
@@ -214,6 +215,30 @@ def test_two_takers_never_send_a_team_to_more_than_it_can_take(dispatch, do, inc
         answers = list(pool.map(lambda each: do("incident.assign", incident=each, data={"auto": True}), ids))
     assert sorted(answer.get("code", "sent") for answer in answers) == ["no_team_available"] * 4 + ["sent"] * 2
     assert rows("SELECT count(*) FROM assignment") == [(2,)]
+
+
+def test_auto_sends_the_first_of_the_recommendation_and_says_of_every_team_why_none_can_go(
+    dispatch, do, incident, team
+):
+    far, full = {"lat": 29.4, "lon": 119.2}, team("FULL", base=IN_WEST)
+    team("UNSKILLED", skills=["care"], base=IN_WEST)
+    team("RESTING", in_service=False, base=IN_WEST)
+    team("FAR", base=far)
+    near = team("NEAR", base={"lat": 29.49, "lon": 119.24}, skills=["care", "medical"])
+    first, second, third, fourth = [incident(location=IN_WEST) for _ in range(4)]
+    for each in (first, second, third, fourth):
+        do("incident.push", incident=each)
+    do("incident.assign", incident=first, data={"team": full})
+    ranked = dispatch.ask(queries.recommendations, DEV, second)["candidates"]
+    assert [each["team_id"] for each in ranked if each["rank"] == 1] == [near]
+    for each in (second, third):
+        do("incident.assign", incident=each, data={"auto": True})
+    on = {each["call_sign"]: len(each["open_assignments"]) for each in dispatch.ask(queries.list_teams, DEV)["teams"]}
+    assert on == {"FULL": 1, "UNSKILLED": 0, "RESTING": 0, "FAR": 1, "NEAR": 1}
+    refused = do("incident.assign", incident=fourth, data={"auto": True})
+    assert (refused["considered"], refused["reasons"]) == (
+        5, {"at_capacity": 3, "skill_missing": 1, "out_of_service": 1},
+    )  # fmt: skip
 
 
 def test_a_callers_contact_is_sealed_and_each_reading_leaves_its_record(dispatch, do, rows):

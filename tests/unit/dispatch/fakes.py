@@ -108,6 +108,12 @@ class FakeTeams:
             )  # fmt: skip
         return sorted(self.rows.values(), key=lambda each: each.call_sign)
 
+    def free(self, skills):
+        return [
+            each for each in self.candidates()
+            if each.in_service and each.open_assignments < each.capacity and set(skills) <= set(each.skills)
+        ]  # fmt: skip
+
 
 class FakeVault:
     def __init__(self):

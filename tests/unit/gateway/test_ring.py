@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.streams.filters import parse_filter
 from gateway.streams.frames import event_frame, gap, heartbeat, read_event
-from gateway.streams.reader import Reader
+from gateway.streams.reader import chunk_of
 from gateway.streams.ring import Event, Ring
 
 
@@ -58,20 +57,9 @@ def test_a_ring_made_anew_counts_generations_and_forgets() -> None:
     assert ring.newest == 0
 
 
-def delivered(offsets: Sequence[int], position: int | None) -> bytes:
+def delivered(offsets: Sequence[int], position: int) -> bytes:
     """What a reader at `position` is sent of these events."""
-
-    async def run() -> bytes:
-        sent: list[bytes] = []
-
-        async def send(chunk: bytes) -> None:
-            sent.append(chunk)
-
-        reader = Reader(Ring(10), None, parse_filter([], ""), position, send)  # type: ignore[arg-type]
-        await reader._deliver([event(offset) for offset in offsets])
-        return b"".join(sent)
-
-    return asyncio.run(run())
+    return chunk_of([event(offset) for offset in offsets], position, parse_filter([], "")).frames
 
 
 def frames(*parts: int | bytes) -> bytes:
