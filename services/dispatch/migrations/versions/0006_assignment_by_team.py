@@ -2,14 +2,16 @@
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("CREATE INDEX assignment_by_team ON assignment (team_id, incident_id)")
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS assignment_by_team")
+        op.execute("CREATE INDEX CONCURRENTLY assignment_by_team ON assignment (team_id, incident_id)")
 
 
 def downgrade() -> None:
