@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.model import desk_model, field_model, merge_model
+from tests.model.clock_model import Policy
 from tests.model.field_model import TEAMS, recommended
-from tests.model.incident_model import Case, Going, Policy, Refused, Told
+from tests.model.incident_model import Case, Going, Refused, Told
 
 SECOND = 1000
 _MEDICAL, _ANY = "medical", None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Refused, Run, Told
+from tests.model.clock_model import Run
+from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Refused, Told
 
 AT_WORK = frozenset({"pushed", "assigned", "en_route", "on_scene"})
 OPEN = AT_WORK | {"received"}
@@ -150,6 +151,10 @@ def join(duplicate: Case, root: Case) -> None:
         known = root.joined[duplicate.number] = Joined(duplicate, root.cycle, 0)
     if not known.round and counts:
         known.round = root.round
+    if known.cycle == root.cycle:
+        for going in duplicate.teams:
+            if going.revived and going.is_open:
+                known.answered.setdefault(going.seq, (root.round, going.revived[1]))
 
 
 def recommended(case: Case, cases: Iterable[Case]) -> str | None:

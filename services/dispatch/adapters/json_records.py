@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from services.dispatch.domain.clocks import Breach, Clock
-from services.dispatch.domain.incident import Absorbed, MergeLink, Note
+from services.dispatch.domain.incident import Absorbed, MergeLink, Note, Revival
 from services.dispatch.domain.stamps import Correction, PastStamp, Stamp
 from services.dispatch.domain.states import IncidentState
 from services.dispatch.domain.team import Member, Shift
@@ -124,6 +124,9 @@ def absorbed(raw: Json) -> dict[UUID, Absorbed]:
         fields["first_assigned_at"] = moment(fields["first_assigned_at"])
         fields["first_on_scene_at"] = moment(fields["first_on_scene_at"])
         fields["reach"] = IncidentState(fields["reach"])
+        fields["revivals"] = tuple(
+            Revival(**(revival | {"at": _moment(revival["at"])})) for revival in fields.get("revivals", ())
+        )
         found[UUID(key)] = Absorbed(**fields)
     return found
 

@@ -125,7 +125,7 @@ def watch_arrival(incident: Incident, report: Report) -> None:
         clock = incident.clockwork.current("arrive")
         if clock is None or clock.cycle != incident.cycle or clock.stop_reason == "unmerged":
             incident.start_clock("arrive", "assigned", started_at, report)
-        incident.judge_clocks(("arrive",), report)
+    incident.judge_clocks(("arrive",), report)
     _stop_what_is_over(incident, report)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from services.dispatch.domain.assignment import Assignment, Roster, earliest
-from services.dispatch.domain.clocks import SPANS, Breach, Clock, Clockwork, judge
-from services.dispatch.domain.events import DeadlineChanges, IncidentEvent, wire_time
+from services.dispatch.domain.clocks import SPANS, Breach, Clock, Clockwork, clock_data, judge
+from services.dispatch.domain.events import DeadlineChanges, IncidentEvent
 from services.dispatch.domain.policy import SlaPolicy
 from services.dispatch.domain.stamps import PastStamp, Report, Stamp
 from services.dispatch.domain.states import AT_WORK, IncidentState, furthest
@@ -43,6 +43,15 @@ class MergeLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Revival:
+    """A duplicate's team (its assignment's `seq`) answered after its offer had expired, in the root's `round`."""
+
+    seq: int
+    round: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Absorbed:
     """What a root incident knows of one duplicate's teams: their firsts and how far they are. Dropped at un-merge.
 
@@ -54,6 +63,12 @@ class Absorbed:
     first_assigned_at: datetime | None
     first_on_scene_at: datetime | None
     reach: IncidentState
+    revivals: tuple[Revival, ...] = ()
+
+    def took_up(self, round: int) -> datetime | None:
+        """When one of the teams met the root's round of offers."""
+        late = (revival.at for revival in self.revivals if revival.round == round)
+        return earliest((self.first_assigned_at if self.round == round else None, *late))
 
 
 @dataclass(slots=True)
@@ -269,7 +284,7 @@ class Incident:
         if stage == "push":
             return origin_at, self.at("pushed") if here or clock.met_at else None
         if stage == "assign":
-            taken = (a.first_assigned_at for a in self.absorbed.values() if a.round == clock.round)
+            taken = (a.took_up(clock.round) for a in self.absorbed.values())
             return origin_at, earliest((self.roster.first_offer(clock.round), *taken))
         if stage == "arrive":
             merged = [a for a in self.absorbed.values() if a.cycle == cycle and a.round]
@@ -279,11 +294,3 @@ class Incident:
             )
         met = "resolved" if stage == "resolve" else "fed_back"
         return origin_at, self.at(met) if here else clock.met_at
-
-
-def clock_data(clock: Clock) -> dict[str, Any]:
-    """What an event about a clock carries."""
-    return {
-        "stage": clock.stage, "generation": clock.generation, "holder": clock.holder, "holder_kind": clock.holder_kind,
-        "due_at": wire_time(clock.due_at), "target_seconds": clock.target_seconds,
-    }  # fmt: skip
