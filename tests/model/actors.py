@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from random import Random
 
 from tests.model.county_model import Ask
+from tests.model.team_model import PLACES
 
 SECOND = 1000
 # (source, category), how often, how much slower everything goes than with a 110 call.
@@ -24,9 +25,15 @@ _STRAY = (
     "incident.push", "incident.acknowledge", "incident.escalate", "incident.resolve", "incident.feedback",
     "incident.close", "incident.archive", "incident.cancel", "incident.reopen", "incident.hand_over", "incident.note",
     "incident.assign", "assignment.withdraw", "assignment.arrive", "assignment.refuse", "incident.merge",
-    "incident.unmerge",
+    "incident.unmerge", "incident.read_contact",
 )  # fmt: skip
-_STRAY_WEIGHTS = (4, 2, 3, 3, 2, 3, 2, 4, 5, 2, 2, 4, 4, 3, 2, 3, 3)
+_STRAY_WEIGHTS = (4, 2, 3, 3, 2, 3, 2, 4, 5, 2, 2, 4, 4, 3, 2, 3, 3, 3)
+_TEAMS = ("T1", "T2", "T3", "T4", "T5")
+_ABOUT_TEAMS = ("team.move", "team.change", "team.shifts", "team.create")
+_CHANGES: tuple[tuple[str, object], ...] = (
+    ("in_service", False), ("in_service", True), ("in_service", True), ("capacity", 1), ("capacity", 3),
+    ("always_on", False), ("always_on", True), ("manned", False), ("manned", True), ("centre", "C-nowhere"),
+)  # fmt: skip
 
 Said = tuple[int, Ask]
 
@@ -64,6 +71,8 @@ class Actors:
             more.append(("exercise", True))
         if random.random() < 0.06:
             more.append(("located", False))
+        if random.random() < 0.3:
+            more.append(("contact", True))
         happened = at - random.choice((3599, 3600, 3601, 7200, 90_000)) * SECOND if random.random() < 0.07 else at
         yield at, Ask("incident.create", self.key(), number, happened, more=tuple(more))
         yield from self._at_the_desk(number, at)
@@ -103,7 +112,9 @@ class Actors:
             ("accept", 0.75, 1, 20), ("depart", 0.7, 5, 60), ("arrive", 0.93, 60, 380), ("clear", 0.85, 60, 600),
         ):  # fmt: skip
             if random.random() < likely:
-                yield at, Ask(f"assignment.{stage}", self.key(), number, at, **address)
+                where = stage != "accept" and random.random() < 0.15
+                more = (("place", random.choice(tuple(PLACES))),) if where else ()
+                yield at, Ask(f"assignment.{stage}", self.key(), number, at, more=more, **address)
             at += self.seconds(least, most, number)
 
     def stray(self, number: int, since: int) -> Iterator[Said]:
@@ -140,6 +151,29 @@ class Actors:
             at = self.seconds(60, 1200, 1)
             yield at, Ask("incident.merge", self.key(), 1, at, more=(("into", 3),))
 
+    def about_teams(self) -> Iterator[Said]:
+        """Teams tell where they are, go off duty and come back, and new ones are set up."""
+        random = self.random
+        if random.random() < 0.65:
+            return
+        for _ in range(random.choices((1, 2, 4, 8), (40, 30, 20, 10))[0]):
+            at, team = self.seconds(0, 1500, 1), random.choice(_TEAMS)
+            name = random.choices(_ABOUT_TEAMS, (50, 32, 10, 8))[0]
+            if name == "team.move":
+                more: tuple[tuple[str, object], ...] = (("place", random.choice(tuple(PLACES))),)
+            elif name == "team.change":
+                what, value = random.choice(_CHANGES)
+                more = (("what", what), ("value", value))
+            elif name == "team.shifts":
+                more = (("shifts", tuple(self._shift(at) for _ in range(random.randrange(3)))),)
+            else:
+                team, more = random.choice(("T5", "T5", "T2")), (("capacity", random.randrange(1, 3)),)
+            yield at, Ask(name, self.key(), 0, at, team=team, more=more)
+
+    def _shift(self, about: int) -> tuple[int, int]:
+        start = about + self.random.randrange(-900, 900) * SECOND
+        return start, start + self.random.randrange(1, 1800) * SECOND
+
     def _correction(self, number: int, at: int) -> Ask:
         random = self.random
         shift = random.choice((-300, -120, -60, -20, -1, 0, 1, 10, 60)) * SECOND * self.slowness[number]
@@ -152,4 +186,4 @@ class Actors:
         return Ask("incident.correct", self.key(), number, None, more=more)
 
     def _team(self, named: float) -> str | None:
-        return self.random.choice(("T1", "T2", "T3", "T4")) if self.random.random() < named else None
+        return self.random.choice(_TEAMS[:4]) if self.random.random() < named else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tests.model.clock_model import Run
 from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Refused, Told
@@ -10,12 +10,8 @@ from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Re
 AT_WORK = frozenset({"pushed", "assigned", "en_route", "on_scene"})
 OPEN = AT_WORK | {"received"}
 EVENT_OF = {"expired": "offer_expired"}
+Recommend = Callable[[Case, int], str | None]
 LADDER = ("micro", "community", "town", "county")
-# Team → (seconds by road to the simulated address, skills, incidents at once).
-TEAMS = {
-    "T1": (14.455, {"medical"}, 2), "T2": (289.1, {"medical"}, 1), "T3": (578.2, {"medical"}, 1), "T4": (7.2, set(), 1),
-}  # fmt: skip
-BUSY_SECONDS = 180
 
 
 def need(case: Case, allowed: Iterable[str]) -> None:
@@ -157,27 +153,11 @@ def join(duplicate: Case, root: Case) -> None:
                 known.answered.setdefault(going.seq, (root.round, going.revived[1]))
 
 
-def recommended(case: Case, cases: Iterable[Case]) -> str | None:
-    """The nearest fit team: not on it, not gone from it in this cycle, with the skill, with a hand free."""
-    gone = {g.team for g in case.teams if g.state in {"refused", "expired"} and g.cycle == case.cycle}
-    here = {g.team for g in case.teams if g.is_open}
-    load = dict.fromkeys(TEAMS, 0)
-    for other in cases:
-        for going in other.teams:
-            load[going.team] += going.is_open
-    fit = [
-        ((seconds if case.located else 0) + BUSY_SECONDS * load[team], team)
-        for team, (seconds, skills, capacity) in TEAMS.items()
-        if team not in gone | here and load[team] < capacity and case.policy.skill in {None, *skills}
-    ]
-    return min(fit)[1] if fit else None
-
-
-def move_on(case: Case, gone: Going, now: int, cases: Iterable[Case]) -> None:
+def move_on(case: Case, gone: Going, now: int, recommend: Recommend) -> None:
     """The next team at once, unless the desk had picked by hand and others are still going."""
     if case.stand != "work" or case.backfill or (not gone.auto and any(g.is_open for g in case.teams)):
         return
-    team = recommended(case, cases)
+    team = recommend(case, now)
     if team is not None:
         try:
             assign(case, team, Told(now, now), auto=True)
@@ -185,13 +165,13 @@ def move_on(case: Case, gone: Going, now: int, cases: Iterable[Case]) -> None:
             return
 
 
-def fire(case: Case, kind: str, generation: int, told: Told, cases: Iterable[Case]) -> None:
+def fire(case: Case, kind: str, generation: int, told: Told, recommend: Recommend) -> None:
     """An armed deadline comes due."""
     step, _, what = kind.partition(".")
     if step == "answer":
         going = case.teams[int(what) - 1]
         end(case, going, "expired", told)
-        move_on(case, going, told.now, cases)
+        move_on(case, going, told.now, recommend)
         return
     run = next(run for run in case.runs if run.stage == what and run.generation == generation)
     if step == "warn":

@@ -119,6 +119,7 @@ class Case:
     exercise: bool
     backfill: bool
     located: bool
+    contact: bool = False
     stand: str = "received"
     cycle: int = 1
     round: int = 1

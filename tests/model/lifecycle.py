@@ -43,6 +43,8 @@ class Lifecycle:
                 self.say(at, ask)
         for at, ask in self.actors.merging():
             self.say(at, ask)
+        for at, ask in self.actors.about_teams():
+            self.say(at, ask)
         for _ in range(MOST_STEPS):
             if not self._step():
                 break

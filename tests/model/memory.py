@@ -78,6 +78,7 @@ class Memory:
         self.deadlines: dict[UUID, dict[tuple[str, int], datetime]] = {}
         self.timeline: dict[UUID, list[tuple[int, bytes, bytes]]] = {}
         self.fresh: list[tuple[UUID, Any]] = []
+        self.team_facts: dict[str, list[str]] = {}
         self._ids = 100
 
     # --- the unit of work
@@ -127,6 +128,12 @@ class Memory:
             incident.breaches.clear()
             incident.roster.changed.clear()
             incident.is_new = False
+        for each in self.teams.rows.values():
+            if each.events:
+                # The four that were there before were never told to have been created.
+                told = self.team_facts.setdefault(each.call_sign, [])
+                told += [event.type for event in each.events if event.type != "created"]
+                each.events.clear()
 
     def publish(self, incident: Incident) -> None:
         """Events join the timeline and its hash chain."""

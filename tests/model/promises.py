@@ -17,6 +17,9 @@ OPEN_TEAM = frozenset({"assigned", "accepted", "en_route", "on_scene"})
 def hold_promises(both: Alongside, now: int) -> None:
     """Raises Violation naming the first promise that is broken."""
     both.check_chains()
+    both.compare_teams(now, both.memory.teams.rows.values())
+    if set(both.model.teams) != {team.call_sign for team in both.memory.teams.rows.values()}:
+        raise Violation("team", f"the model has {sorted(both.model.teams)}")
     for incident in both.memory.incidents.rows.values():
         _versions(incident, both)
         _breaches(incident, both)

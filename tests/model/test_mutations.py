@@ -4,7 +4,7 @@ import pytest
 
 from tests.model.lifecycle import Lifecycle
 from tests.model.mutations import MUTATIONS
-from tests.model.simulate import SEEDS_APART, live
+from tests.model.running import SEEDS_APART, live
 
 MOST_LIFECYCLES = 1500
 

@@ -5,7 +5,7 @@ import pytest
 from contracts.catalogue import load_command
 from services.dispatch.application import execute
 from tests.model.reading import ShortReader
-from tests.model.simulate import SEEDS_APART, live, simulate
+from tests.model.running import SEEDS_APART, live, order_of, simulate
 
 LIFECYCLES = 2_000
 # What must have happened in it; otherwise it proves less than it says.
@@ -20,7 +20,7 @@ FAULTS = (
 
 @pytest.mark.timeout(240)
 def test_two_thousand_lifecycles_break_no_promise():
-    report = simulate(LIFECYCLES, seed=1, processes=2)
+    report = simulate(order_of(1, LIFECYCLES), processes=2)
     assert report.violations == []
     assert report.lifecycles == LIFECYCLES
     assert [fault for fault in FAULTS if not report.faults[fault]] == []
@@ -28,8 +28,8 @@ def test_two_thousand_lifecycles_break_no_promise():
 
 def test_the_same_seed_gives_the_same_figures_however_many_processes_share_it():
     alone = live(range(3 * SEEDS_APART, 3 * SEEDS_APART + 60))
-    shared = simulate(60, seed=3, processes=2)
-    assert (alone.faults, alone.incidents, alone.violations) == (shared.faults, shared.incidents, shared.violations)
+    shared = simulate(order_of(3, 60), processes=2)
+    assert (alone.faults, alone.lived, alone.violations) == (shared.faults, shared.lived, shared.violations)
 
 
 def test_the_short_way_to_read_a_command_gives_what_the_contract_gives(monkeypatch):
