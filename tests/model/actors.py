@@ -20,6 +20,10 @@ MATTERS = (
 )  # fmt: skip
 _MATTERS, _WEIGHTS, _SLOWNESS = zip(*MATTERS, strict=True)
 _CORRECTABLE = ("received", "pushed", "acknowledged", "resolved", "fed_back", "closed")
+_STAGE_OF = {
+    "accept": "accepted", "depart": "departed", "arrive": "arrived", "clear": "cleared", "incident.resolve": "resolved",
+    "incident.feedback": "fed_back", "incident.close": "closed",
+}  # fmt: skip
 _TEAM_STAGES = ("assigned", "accepted", "departed", "arrived", "cleared")
 _STRAY = (
     "incident.push", "incident.acknowledge", "incident.escalate", "incident.resolve", "incident.feedback",
@@ -95,7 +99,25 @@ class Actors:
             if random.random() < 0.06:
                 return
             yield at, Ask(name, self.key(), number, at)
+            if random.random() < 0.04:
+                yield self._second_thought(number, _STAGE_OF.get(name, "pushed"), at)
             at += self.seconds(5, 300, number)
+            if random.random() < 0.03:
+                yield from self._once_more(number, at)
+                return
+
+    def _once_more(self, number: int, at: int) -> Iterator[Said]:
+        """It was not over: the incident is opened again, and goes to a team again."""
+        yield at, Ask("incident.reopen", self.key(), number, at)
+        for name in ("incident.assign", "incident.resolve", "incident.feedback", "incident.close"):
+            at += self.seconds(10, 400, number)
+            yield at, Ask(name, self.key(), number, at)
+
+    def _second_thought(self, number: int, stage: str, at: int, seq: int | None = None) -> Said:
+        """Who told a stage sees soon after that the time was a little off."""
+        to = at + self.random.choice((-300, -60, -20, -5, -1, 1, 5)) * SECOND * self.slowness[number]
+        told = at + self.seconds(5, 200, number)
+        return told, Ask("incident.correct", self.key(), number, seq=seq, more=(("stage", stage), ("to", to)))
 
     def answering(self, number: int, seq: int, team: str, at: int) -> Iterator[Said]:
         """What a team does with an offer: nothing, refuse it, or go."""
@@ -108,6 +130,11 @@ class Actors:
         if chance < 0.28:
             yield at, Ask("assignment.refuse", self.key(), number, at, **address)
             return
+        if random.random() < 0.06:
+            taken_back = at + self.seconds(1, 400, number)
+            yield taken_back, Ask("assignment.withdraw", self.key(), number, taken_back, **address)
+        if random.random() < 0.04:
+            yield at + SECOND, Ask("incident.hand_over", self.key(), number, at + SECOND)
         for stage, likely, least, most in (
             ("accept", 0.75, 1, 20), ("depart", 0.7, 5, 60), ("arrive", 0.93, 60, 380), ("clear", 0.85, 60, 600),
         ):  # fmt: skip
@@ -115,6 +142,8 @@ class Actors:
                 where = stage != "accept" and random.random() < 0.15
                 more = (("place", random.choice(tuple(PLACES))),) if where else ()
                 yield at, Ask(f"assignment.{stage}", self.key(), number, at, more=more, **address)
+                if random.random() < 0.05:
+                    yield self._second_thought(number, _STAGE_OF[stage], at, seq)
             at += self.seconds(least, most, number)
 
     def stray(self, number: int, since: int) -> Iterator[Said]:
