@@ -87,11 +87,14 @@ class Alongside:
         dues = [due for armed in self.memory.deadlines.values() for due in armed.values()]
         return (min(dues) - T0) // MS if dues else None
 
-    def fire(self, rows: Sequence[Fired], now: int, fault: str | None = None) -> bool:
-        """Fire these rows; False when the clock was killed in the middle, and the rows are back."""
+    def fire(self, rows: Sequence[Fired], now: int, fault: str | None = None, *, by_two: bool = False) -> bool:
+        """Fire these rows (`by_two` replicas at once); False when the clock was killed in the middle: they are back."""
         self.memory.now, self.memory.fault = T0 + now * MS, fault
         try:
-            self.memory.fire(rows)
+            if by_two:
+                self.memory.fire_at_two(rows)
+            else:
+                self.memory.fire(rows)
         except (Killed, Away):
             if fault != "answer_lost":
                 self.compare(now)
@@ -122,6 +125,13 @@ class Alongside:
         changed = [team for team in self.memory.teams.rows.values() if team.version != self._versions.get(team.id)]
         if changed:
             self.compare_teams(now, changed)
+
+    def compare_all(self, now: int) -> None:
+        """What `compare` leaves out because nobody said that it had changed."""
+        self.compare(now)
+        self.compare_teams(now, self.memory.teams.rows.values())
+        if len(self.memory.teams.rows) != len(self.model.teams):
+            raise Violation("teams", f"the model has {sorted(self.model.teams)}")
 
     def compare_teams(self, now: int, teams: Iterable[Team]) -> None:
         """Hold what both show of these teams against each other."""

@@ -50,6 +50,7 @@ class Lifecycle:
                 break
         else:
             raise Violation("endless", f"still busy after {MOST_STEPS} steps")
+        self.both.compare_all(self.now)
         hold_promises(self.both, self.now)
         return self.faults
 
@@ -130,7 +131,10 @@ class Lifecycle:
         if fault is not None:
             self.faults[f"clock {fault}".replace("_", " ")] += 1
         self._claimed += rows
-        self.both.fire(rows, at, fault)
+        by_two = fault is None and random.random() < 0.03
+        if by_two:
+            self.faults["clock claimed by two"] += 1
+        self.both.fire(rows, at, fault, by_two=by_two)
         if random.random() < 0.05:
             self.faults["clock fired twice"] += 1
             self.both.fire(rows, at)

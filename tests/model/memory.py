@@ -155,6 +155,20 @@ class Memory:
 
         self.transact(work)
 
+    def fire_at_two(self, rows: Sequence[Fired]) -> None:
+        """Two replicas claim at the same moment, seeing the same rows; each skips what the other has locked."""
+        before = self._photograph()
+        self.fire(rows)
+        left = self.unlocked(rows, locked=rows)
+        if left:
+            # Only a claim that does not skip comes here: what it does, it does to what was there before.
+            self._restore(before)
+            self.fire(left)
+
+    def unlocked(self, rows: Sequence[Fired], *, locked: Sequence[Fired]) -> list[Fired]:
+        """What a claim gets while another transaction holds `locked`."""
+        return [row for row in rows if row not in locked]
+
     def claim(self, rows: Sequence[Fired]) -> None:
         for row in rows:
             armed = self.deadlines.get(row.incident_id, {})

@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Order:
 def write(path: Path, order: Order, report: Report, *, ended: str) -> None:
     """Put the report down whole or not at all. `ended` is running, complete or interrupted."""
     figures = {
-        "ended": ended, "at": datetime.now(UTC).isoformat(timespec="seconds"), **_code(), "seed": order.seed,
+        "ended": ended, "at": datetime.now(UTC).isoformat(timespec="seconds"), **code(), "seed": order.seed,
         "seeds": [order.first, order.last], "wanted": order.lifecycles, "lifecycles": report.lifecycles,
         "incidents": report.lived["incidents"], **report.to_json(),
     }  # fmt: skip
@@ -103,15 +104,19 @@ def take_up(path: Path, order: Order) -> Report:
     if not path.exists():
         raise SystemExit(f"nothing to resume: there is no {path}")
     figures = json.loads(path.read_text(encoding="utf-8"))
-    same = {"seeds": [order.first, order.last], "code": _code()["code"]}
+    same = {"seeds": [order.first, order.last], "code": code()["code"]}
     for name, value in same.items():
         if figures[name] != value:
             raise SystemExit(f"{path} is of other {name}: {figures[name]}, not {value}")
     return Report.of(figures)
 
 
-def _code() -> dict[str, str]:
-    """Which code was judged: the commit, whether files differ from it, and a digest of those that decide."""
+@cache
+def code() -> dict[str, str]:
+    """Which code is judged: the commit, whether files differ from it, and a digest of those that decide.
+
+    Of the files as they were at the first call: a run asks before it begins.
+    """
     digest = hashlib.sha256()
     for place in _JUDGED:
         path = ROOT / place

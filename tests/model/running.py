@@ -19,11 +19,11 @@ from services.dispatch.application import execute
 from tests.model.alongside import Violation
 from tests.model.lifecycle import Lifecycle
 from tests.model.reading import ShortReader
-from tests.model.report import Order, Report, write
+from tests.model.report import Order, Report, code, write
 
 SEEDS_APART = 100_000_000
-PORTION = 250
-_WRITE_SECONDS = 15.0
+PORTION = 100
+_WRITE_SECONDS = 10.0
 _TELL_SECONDS = 30.0
 
 
@@ -71,9 +71,10 @@ class _Run:
     def __init__(self, order: Order, report: Report, path: Path | None) -> None:
         self.order, self.report, self.path = order, report, path
         self.stopped = False
+        code()
         self._began, self._had = time.monotonic(), report.lifecycles
         self._spent = report.seconds
-        self._written = self._told = self._began
+        self._written, self._told = 0.0, self._began
 
     def left(self) -> Iterator[range]:
         """The portions that nobody has lived yet, until the run is stopped."""
@@ -119,7 +120,7 @@ def _share(run: _Run, processes: int) -> None:
     # Not forked: the caller may have threads.
     with ProcessPoolExecutor(processes, get_context("spawn"), settle_in) as pool:
         portions = run.left()
-        waiting: set[Future[Report]] = {pool.submit(live, seeds) for seeds in islice(portions, 2 * processes)}
+        waiting: set[Future[Report]] = {pool.submit(live, seeds) for seeds in islice(portions, processes + 1)}
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for each in done:

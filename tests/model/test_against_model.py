@@ -104,6 +104,7 @@ class SideBySide(RuleBasedStateMachine):
         while (due := self.both.next_due()) is not None:
             self.now = max(self.now, due)
             self.both.fire(self.both.due(self.now), self.now)
+        self.both.compare_all(self.now)
         hold_promises(self.both, self.now)
 
 
