@@ -15,6 +15,7 @@ from services.dispatch.domain.team import Team
 from tests.model.county_model import Ask, County, Reply
 from tests.model.incident_model import Case
 from tests.model.memory import MS, Away, Killed, Memory
+from tests.model.reading import uuid_of
 from tests.model.speaking import CALLER, Client
 from tests.model.team_model import PLACES, Crew
 from tests.unit.dispatch.builders import T0
@@ -39,7 +40,6 @@ class Alongside:
         self.facts: Counter[str] = Counter()
         self.numbers: dict[UUID, int] = {}
         self.told: dict[int, list[str]] = {}
-        self._versions: dict[UUID, int] = {}
         self.offered: list[tuple[int, int, str]] = []
 
     def ask(self, asks: Sequence[Ask], now: int, fault: str | None = None) -> bool:
@@ -122,9 +122,9 @@ class Alongside:
                 raise Violation(*_difference(number, seen, expected, now))
             told.clear()
             case.told_before = len(case.told)
-        changed = [team for team in self.memory.teams.rows.values() if team.version != self._versions.get(team.id)]
-        if changed:
-            self.compare_teams(now, changed)
+        if self.memory.fresh_teams:
+            self.compare_teams(now, [self.memory.teams.rows[id] for id in self.memory.fresh_teams])
+            self.memory.fresh_teams.clear()
 
     def compare_all(self, now: int) -> None:
         """What `compare` leaves out because nobody said that it had changed."""
@@ -136,7 +136,6 @@ class Alongside:
     def compare_teams(self, now: int, teams: Iterable[Team]) -> None:
         """Hold what both show of these teams against each other."""
         for team in teams:
-            self._versions[team.id] = team.version
             seen = shown_team(team, self.memory.team_facts.get(team.call_sign, []))
             expected = expected_team(self.model.teams.get(team.call_sign))
             if seen != expected:
@@ -153,7 +152,7 @@ class Alongside:
             self.told.setdefault(number, []).append(fact(event))
             self.facts[event.type] += 1
             if event.type == "assigned":
-                self.offered.append((number, event.data["attempt"], self._name(UUID(event.data["team_id"]))))
+                self.offered.append((number, event.data["attempt"], self._name(uuid_of(event.data["team_id"]))))
         self.memory.fresh.clear()
 
     def _hold_answer(self, ask: Ask, answer: dict[str, Any], reply: Reply) -> None:
@@ -169,12 +168,12 @@ class Alongside:
         if result.get("contact", CALLER) != CALLER:
             raise Violation("contact", f"somebody else's: {result['contact']}")
         if "team_id" in result:
-            name = self._name(UUID(result["team_id"]))
+            name = self._name(uuid_of(result["team_id"]))
             return Reply(None, version=result["version"], team=name, replayed=answer["replayed"])
-        incident = self.memory.incidents.get(UUID(result["incident_id"]))
+        incident = self.memory.incidents.get(uuid_of(result["incident_id"]))
         number = int(incident.reference_number) if incident else None
         assignment = result.get("assignment_id")
-        going = incident.roster.find(UUID(assignment)) if incident and assignment else None
+        going = incident.roster.find(uuid_of(assignment)) if incident and assignment else None
         seq = going.seq if going else None
         return Reply(None, number, result["version"], result["state"], seq, answer["replayed"])
 

@@ -6,6 +6,7 @@ leaves nothing behind. `commit` is what the unit of work does: events join the h
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from services.dispatch.adapters.json_records import stamps_json
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.ports import Fired, KeyTaken
 from services.dispatch.domain.incident import Incident
-from services.dispatch.domain.policy import PolicyBook, built_in_policies
+from services.dispatch.domain.policy import PolicyBook, SlaPolicy, built_in_policies
 from tests.unit.dispatch.builders import T0, team
 from tests.unit.dispatch.fakes import FakeIncidents, FakePlaces, FakeTeams, FakeVault
 
@@ -28,6 +29,14 @@ MS = timedelta(milliseconds=1)
 _PLACES, _POLICIES = FakePlaces(), PolicyBook(built_in_policies())
 _BASES = {"T1": (30.001, ("medical",), 2), "T2": (30.02, ("medical",), 1), "T3": (30.04, ("medical",), 1),
           "T4": (30.0005, (), 1)}  # fmt: skip
+
+
+def _policy(id: str, version: int) -> SlaPolicy:
+    return _POLICIES.get(id, version)
+
+
+# A policy never changes: a photograph need not hold a copy of it for every incident.
+copyreg.pickle(SlaPolicy, lambda policy: (_policy, (policy.id, policy.version)))
 
 
 class Away(Exception):
@@ -78,6 +87,7 @@ class Memory:
         self.deadlines: dict[UUID, dict[tuple[str, int], datetime]] = {}
         self.timeline: dict[UUID, list[tuple[int, bytes, bytes]]] = {}
         self.fresh: list[tuple[UUID, Any]] = []
+        self.fresh_teams: set[UUID] = set()
         self.team_facts: dict[str, list[str]] = {}
         self._ids = 100
 
@@ -134,6 +144,7 @@ class Memory:
                 told = self.team_facts.setdefault(each.call_sign, [])
                 told += [event.type for event in each.events if event.type != "created"]
                 each.events.clear()
+                self.fresh_teams.add(each.id)
 
     def publish(self, incident: Incident) -> None:
         """Events join the timeline and its hash chain."""
