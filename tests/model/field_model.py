@@ -48,6 +48,8 @@ def assign(case: Case, team: str, told: Told, *, auto: bool = False) -> Going:
     if not (case.state == "resolved" and resolved is not None and told.at <= resolved):
         need(case, AT_WORK)
     _refuse_twice(case, team)
+    if any(g.team == team and g.is_open for joined in case.joined.values() for g in joined.case.teams):
+        raise Refused("team_already_assigned")
     reopened = case.at("reopened")
     hold(case, told, case.at("pushed") if reopened is None else reopened)
     mark = Mark(told.at, told.now)
@@ -154,13 +156,19 @@ def join(duplicate: Case, root: Case) -> None:
 
 
 def move_on(case: Case, gone: Going, now: int, recommend: Recommend) -> None:
-    """The next team at once, unless the desk had picked by hand and others are still going."""
-    if case.stand != "work" or case.backfill or (not gone.auto and any(g.is_open for g in case.teams)):
+    """The next team at once, unless the desk had picked by hand and others are still going.
+
+    What nobody does for a duplicate is asked for on its root, if nobody is going there.
+    """
+    here = case.link.root if case.link else case
+    if here is not case and here.state != "pushed":
         return
-    team = recommend(case, now)
+    if here.stand != "work" or here.backfill or (not gone.auto and any(g.is_open for g in here.teams)):
+        return
+    team = recommend(here, now)
     if team is not None:
         try:
-            assign(case, team, Told(now, now), auto=True)
+            assign(here, team, Told(now, now), auto=True)
         except Refused:
             return
 

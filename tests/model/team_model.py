@@ -69,8 +69,10 @@ def at_start() -> dict[str, Crew]:
 
 def recommended(case: Case, cases: Iterable[Case], teams: dict[str, Crew], now: int) -> str | None:
     """The nearest fit team: on duty, not on it, not gone from it in this cycle, with the skill, with a hand free."""
-    gone = {g.team for g in case.teams if g.state in {"refused", "expired"} and g.cycle == case.cycle}
-    here = {g.team for g in case.teams if g.is_open}
+    duplicates = [joined.case for joined in case.joined.values()]
+    lately = [case, *(joined.case for joined in case.joined.values() if joined.cycle == case.cycle)]
+    gone = {g.team for c in lately for g in c.teams if g.state in {"refused", "expired"} and g.cycle == c.cycle}
+    here = {g.team for c in (case, *duplicates) for g in c.teams if g.is_open}
     load = dict.fromkeys(teams, 0)
     for other in cases:
         for going in other.teams:

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from services.dispatch.adapters import bulk, incident_rows, nearby
 from services.dispatch.application.ports import DuplicateQuery
+from services.dispatch.domain.absorbed import Absorbed
 from services.dispatch.domain.assignment import Assignment
-from services.dispatch.domain.incident import Absorbed, Incident
+from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.policy import PolicyBook
 
 # Locked in id order, always and by everybody, so that two batches wait for each other in a line and not in a circle.

@@ -156,6 +156,11 @@ class Roster:
         """The assignments whose teams are still on the incident."""
         return [assignment for assignment in self.assignments if assignment.is_open]
 
+    def gone(self, cycle: int) -> set[UUID]:
+        """The teams that refused or let their offer expire in a cycle."""
+        ended = (AssignmentState.REFUSED, AssignmentState.EXPIRED)
+        return {a.team_id for a in self.assignments if a.state in ended and a.cycle == cycle}
+
     def add(self, assignment: Assignment) -> None:
         """Take up a new assignment."""
         self.assignments.append(assignment)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.dispatch.domain.absorbed import Absorbed, MergeLink
 from services.dispatch.domain.assignment import Assignment, Roster, earliest
 from services.dispatch.domain.clocks import SPANS, Breach, Clock, Clockwork, clock_data, judge
 from services.dispatch.domain.events import DeadlineChanges, IncidentEvent
@@ -29,46 +30,6 @@ class Note:
     by: str
     about: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class MergeLink:
-    """On a merged duplicate: the incident the operator named, the root it landed on, and how it was before."""
-
-    parent_id: UUID
-    root_id: UUID
-    merged_at: datetime
-    state_before: IncidentState
-    stopped_clocks: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Revival:
-    """A duplicate's team (its assignment's `seq`) answered after its offer had expired, in the root's `round`."""
-
-    seq: int
-    round: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Absorbed:
-    """What a root incident knows of one duplicate's teams: their firsts and how far they are. Dropped at un-merge.
-
-    `cycle` and `round` are the root's when the duplicate's teams first counted; round 0 means that they do not.
-    """
-
-    cycle: int
-    round: int
-    first_assigned_at: datetime | None
-    first_on_scene_at: datetime | None
-    reach: IncidentState
-    revivals: tuple[Revival, ...] = ()
-
-    def took_up(self, round: int) -> datetime | None:
-        """When one of the teams met the root's round of offers."""
-        late = (revival.at for revival in self.revivals if revival.round == round)
-        return earliest((self.first_assigned_at if self.round == round else None, *late))
 
 
 @dataclass(slots=True)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from services.dispatch.domain.absorbed import Absorbed, MergeLink, Revival
 from services.dispatch.domain.errors import Conflict, Invalid
 from services.dispatch.domain.fieldwork import watch_arrival
 from services.dispatch.domain.guards import refuse_future, refuse_unless
-from services.dispatch.domain.incident import Absorbed, Incident, MergeLink, Revival
+from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
 
@@ -121,6 +122,7 @@ def _learn(duplicate: Incident, root: Incident) -> None:
     root.absorbed[duplicate.id] = Absorbed(
         known.cycle, known.round or (root.round if counts else 0), duplicate.roster.first("assigned"),
         duplicate.roster.first("arrived"), reach, known.revivals + _revived(duplicate, root, known),
+        tuple(a.team_id for a in duplicate.roster.open()), tuple(sorted(duplicate.roster.gone(duplicate.cycle))),
     )  # fmt: skip
 
 
