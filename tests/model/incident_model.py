@@ -240,4 +240,8 @@ def furthest(reached: Iterable[str]) -> str:
 
 
 def earliest(times: Iterable[int | None]) -> int | None:
-    return min((at for at in times if at is not None), default=None)
+    first = None
+    for at in times:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first

@@ -192,4 +192,8 @@ def _reached(cleared: Assignment) -> IncidentState:
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
     """The earliest of the moments that are known."""
-    return min((moment for moment in moments if moment is not None), default=None)
+    first = None
+    for moment in moments:
+        if moment is not None and (first is None or moment < first):
+            first = moment
+    return first
