@@ -168,9 +168,9 @@ def what_comes_out_of_a_merge_has_no_clock(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Incident, "resume_clocks", lambda self, which, report: None)
 
 
-def a_duplicates_late_answer_meets_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root goes on asking for a team that is on its way."""
-    monkeypatch.setattr(merging, "_revived", lambda duplicate, root, known: ())
+def what_a_duplicate_had_met_leaves_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root's clock that was met by a duplicate's team runs again when the duplicate is taken out."""
+    monkeypatch.setattr(merging, "_keep_met", lambda root, left: None)
 
 
 def an_old_fix_moves_a_team_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +191,6 @@ MUTATIONS: tuple[Break, ...] = (
     a_breach_is_never_withdrawn, a_breach_is_escalated_once, who_fulfils_does_not_compare,
     what_is_told_late_is_taken_to_have_happened_late, a_correction_judges_no_clock, reopening_starts_no_clock,
     a_team_may_be_sent_twice, nobody_is_asked_after_an_offer_expired, an_old_fix_moves_a_team_back,
-    the_root_does_not_hear_of_its_duplicates, a_duplicates_late_answer_meets_no_clock,
+    the_root_does_not_hear_of_its_duplicates, what_a_duplicate_had_met_leaves_with_it,
     what_comes_out_of_a_merge_has_no_clock,
 )  # fmt: skip
