@@ -56,10 +56,10 @@ bench: bootstrap .venv-bench/.up-to-date ## measure beside peers and limits; .ru
 chaos: bootstrap ## faults from a seed, under load, judged from outside: .run/chaos/report.json   [SEED=1 MINUTES=5]
 	@$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
-simulate: bootstrap ## lifecycles beside a model, in simulated time   [LIFECYCLES= SEED= PROCESSES= REPLAY=seed]
+simulate: bootstrap ## lifecycles beside a model, in simulated time   [LIFECYCLES= SEED= PROCESSES= RESUME=1 REPLAY=seed]
 	@$(BIN)/python -m tests.model.simulate $(if $(REPLAY),--replay $(REPLAY),\
 		--lifecycles $(or $(LIFECYCLES),10000) --seed $(or $(SEED),1) --processes $(or $(PROCESSES),2) \
-		--json .run/simulate/report.json)
+		--json .run/simulate/report.json $(if $(RESUME),--resume))
 
 lock: bootstrap ## make the lock files again from pyproject.toml   [UPGRADE=--upgrade]
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

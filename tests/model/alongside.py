@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,21 +11,15 @@ from chassis.hash_chain import verify
 from services.dispatch.application.execute import execute
 from services.dispatch.application.ports import Fired
 from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.team import Team
 from tests.model.county_model import Ask, County, Reply
 from tests.model.incident_model import Case
 from tests.model.memory import MS, Away, Killed, Memory
+from tests.model.reading import uuid_of
+from tests.model.speaking import CALLER, Client
+from tests.model.team_model import PLACES, Crew
 from tests.unit.dispatch.builders import T0
 from tests.unit.dispatch.fakes import ACTOR, problem_of
-
-CENTRES = {"community": "C-999999001001", "town": "C-999999001", "county": "C-999999"}
-NOBODYS = UUID(int=99)  # an assignment that nobody ever had
-_NOBODY = str(NOBODYS)
-_DATA = {
-    "incident.resolve": {"outcome": "settled"}, "incident.feedback": {"disposition": "18"},
-    "incident.cancel": {"reason": "不需要"}, "incident.reopen": {"reason": "又来电"},
-    "incident.escalate": {"reason": "请求支援"}, "incident.hand_over": {"to": "mediation", "reason": "纠纷"},
-    "incident.note": {"note": "备注"}, "assignment.refuse": {"reason": "车辆故障"},
-}  # fmt: skip
 
 
 class Violation(AssertionError):
@@ -42,27 +35,31 @@ class Alongside:
 
     def __init__(self) -> None:
         self.memory, self.model = Memory(), County()
-        self.sent: dict[str, dict[str, Any]] = {}
+        self.client = Client(self.memory)
+        self.commands: Counter[str] = Counter()
+        self.facts: Counter[str] = Counter()
         self.numbers: dict[UUID, int] = {}
         self.told: dict[int, list[str]] = {}
         self.offered: list[tuple[int, int, str]] = []
 
     def ask(self, asks: Sequence[Ask], now: int, fault: str | None = None) -> bool:
         """Send one batch. False when it failed as a whole (`fault`) and must be sent again with the same keys."""
-        batch = [self._command(ask) for ask in asks]
+        batch = [self.client.command(ask) for ask in asks]
         self.memory.now, self.memory.fault = T0 + now * MS, fault
+        if fault is not None:
+            self.commands.update(f"{ask.name} struck" for ask in asks)
         try:
             answers = execute(batch, ACTOR, self.memory.transact, problem_of)
         except (Killed, Away):
             if fault == "answer_lost":
                 # It is done, only nobody was told; asking again must give the model's first answer.
                 for ask in asks:
-                    self.model.answer(self._as_sent(ask), now)
+                    self.model.answer(self.client.as_sent(ask), now)
             self.compare(now)
             return False
         self.memory.fault = None
         for ask, answer in zip(asks, answers, strict=True):
-            reply = self.model.answer(self._as_sent(ask), now)
+            reply = self.model.answer(self.client.as_sent(ask), now)
             self._hold_answer(ask, answer, reply)
         self.compare(now)
         return True
@@ -90,11 +87,14 @@ class Alongside:
         dues = [due for armed in self.memory.deadlines.values() for due in armed.values()]
         return (min(dues) - T0) // MS if dues else None
 
-    def fire(self, rows: Sequence[Fired], now: int, fault: str | None = None) -> bool:
-        """Fire these rows; False when the clock was killed in the middle, and the rows are back."""
+    def fire(self, rows: Sequence[Fired], now: int, fault: str | None = None, *, by_two: bool = False) -> bool:
+        """Fire these rows (`by_two` replicas at once); False when the clock was killed in the middle: they are back."""
         self.memory.now, self.memory.fault = T0 + now * MS, fault
         try:
-            self.memory.fire(rows)
+            if by_two:
+                self.memory.fire_at_two(rows)
+            else:
+                self.memory.fire(rows)
         except (Killed, Away):
             if fault != "answer_lost":
                 self.compare(now)
@@ -116,12 +116,30 @@ class Alongside:
             number = int(incident.reference_number)
             case = self.model.cases[number]
             told = self.told.get(number, [])
-            seen = shown(incident, self.memory.deadlines.get(incident.id, {}), told)
+            seen = shown(incident, self.memory.deadlines.get(incident.id, {}), told, self._name)
             expected = expected_of(case)
             if seen != expected:
                 raise Violation(*_difference(number, seen, expected, now))
             told.clear()
             case.told_before = len(case.told)
+        if self.memory.fresh_teams:
+            self.compare_teams(now, [self.memory.teams.rows[id] for id in self.memory.fresh_teams])
+            self.memory.fresh_teams.clear()
+
+    def compare_all(self, now: int) -> None:
+        """What `compare` leaves out because nobody said that it had changed."""
+        self.compare(now)
+        self.compare_teams(now, self.memory.teams.rows.values())
+        if len(self.memory.teams.rows) != len(self.model.teams):
+            raise Violation("teams", f"the model has {sorted(self.model.teams)}")
+
+    def compare_teams(self, now: int, teams: Iterable[Team]) -> None:
+        """Hold what both show of these teams against each other."""
+        for team in teams:
+            seen = shown_team(team, self.memory.team_facts.get(team.call_sign, []))
+            expected = expected_team(self.model.teams.get(team.call_sign))
+            if seen != expected:
+                raise Violation("team", f"{team.call_sign} at {now} ms:\n  shown {seen!r}\n  model {expected!r}")
 
     def _take_events(self) -> None:
         for incident_id, event in self.memory.fresh:
@@ -132,71 +150,36 @@ class Alongside:
                     raise Violation("ghost", f"event {event.type} of an incident that is not stored")
                 number = self.numbers[incident_id] = int(incident.reference_number)
             self.told.setdefault(number, []).append(fact(event))
+            self.facts[event.type] += 1
             if event.type == "assigned":
-                self.offered.append((number, event.data["attempt"], f"T{UUID(event.data['team_id']).int}"))
+                self.offered.append((number, event.data["attempt"], self._name(uuid_of(event.data["team_id"]))))
         self.memory.fresh.clear()
 
     def _hold_answer(self, ask: Ask, answer: dict[str, Any], reply: Reply) -> None:
-        if not answer["ok"]:
-            seen = Reply(answer["problem"]["code"], replayed=answer["replayed"])
-        else:
-            result = answer["result"]
-            incident = self.memory.incidents.get(UUID(result["incident_id"]))
-            number = int(incident.reference_number) if incident else None
-            assignment = result.get("assignment_id")
-            going = incident.roster.find(UUID(assignment)) if incident and assignment else None
-            seen = Reply(None, number, result["version"], result["state"], going.seq if going else None,
-                         answer["replayed"])  # fmt: skip
+        self.commands[f"{ask.name} {'done' if answer['ok'] else 'refused'}"] += 1
+        seen = self._heard(answer)
         if seen != reply:
             raise Violation("answer", f"{ask} was answered {seen}, the model says {reply}")
 
-    def _command(self, ask: Ask) -> dict[str, Any]:
-        """The command as the client sends it; sent again, it is the same, byte for byte."""
-        known = self.sent.get(ask.key)
-        if known is not None and known["ask"] == ask:
-            return known["command"]
-        command: dict[str, Any] = {"command": ask.name, "key": ask.key, "data": dict(_DATA.get(ask.name, {}))}
-        if ask.at is not None:
-            command["occurred_at"] = wire(ask.at)
-        if ask.name.startswith("assignment.") and ask.seq is not None:
-            command["assignment"] = self._assignment_id(ask)
-        elif ask.name != "incident.create":
-            command["incident"] = f"sim:{ask.number}"
-            if ask.name.startswith("assignment."):
-                command["team"] = ask.team
-        self._fill(command["data"], ask)
-        named = command.get("assignment") or command["data"].get("assignment")
-        self.sent.setdefault(ask.key, {"ask": ask, "command": command, "guessed": named == _NOBODY})
-        return command
+    def _heard(self, answer: dict[str, Any]) -> Reply:
+        if not answer["ok"]:
+            return Reply(answer["problem"]["code"], replayed=answer["replayed"])
+        result = answer["result"]
+        if result.get("contact", CALLER) != CALLER:
+            raise Violation("contact", f"somebody else's: {result['contact']}")
+        if "team_id" in result:
+            name = self._name(uuid_of(result["team_id"]))
+            return Reply(None, version=result["version"], team=name, replayed=answer["replayed"])
+        incident = self.memory.incidents.get(uuid_of(result["incident_id"]))
+        number = int(incident.reference_number) if incident else None
+        assignment = result.get("assignment_id")
+        going = incident.roster.find(uuid_of(assignment)) if incident and assignment else None
+        seq = going.seq if going else None
+        return Reply(None, number, result["version"], result["state"], seq, answer["replayed"])
 
-    def _as_sent(self, ask: Ask) -> Ask:
-        """An assignment that was not there when its command was first sent is none of those that came later."""
-        known = self.sent[ask.key]
-        return replace(ask, seq=NOBODYS.int) if known["guessed"] and known["ask"] == ask else ask
-
-    def _fill(self, data: dict[str, Any], ask: Ask) -> None:
-        if ask.name == "incident.create":
-            data |= {"reference": {"system": "sim", "number": str(ask.number)}, "source": ask.get("source"),
-                     "category": ask.get("category"), "exercise": ask.get("exercise", False),
-                     "push": ask.get("push", False)}  # fmt: skip
-            if ask.get("located", True):
-                data["location"] = {"lat": 30.0, "lon": 120.0}
-        elif ask.name == "incident.assign":
-            data |= {"auto": True} if ask.team is None else {"team": ask.team}
-        elif ask.name == "incident.push" and ask.get("centre"):
-            data["centre_code"] = CENTRES[ask.get("centre")]
-        elif ask.name == "incident.merge":
-            data["into"] = f"sim:{ask.get('into')}"
-        elif ask.name == "incident.correct":
-            data |= {"stage": ask.get("stage"), "occurred_at": wire(ask.get("to")), "why": "时钟偏差"}
-            if ask.seq is not None:
-                data["assignment"] = self._assignment_id(ask)
-
-    def _assignment_id(self, ask: Ask) -> str:
-        incident = self.memory.incidents.by_reference("sim", str(ask.number))
-        if incident is not None and ask.seq is not None and ask.seq <= len(incident.assignments):
-            return str(incident.assignments[ask.seq - 1].id)
-        return _NOBODY
+    def _name(self, team_id: UUID) -> str:
+        name: str = self.memory.teams.rows[team_id].call_sign
+        return name
 
     def check_chains(self) -> None:
         """Versions go up by one and every link of the hash chain fits."""
@@ -206,10 +189,6 @@ class Alongside:
                 raise Violation("chain", f"incident {self.numbers[incident_id]}: {broken}")
 
 
-def wire(at: int) -> str:
-    return (T0 + timedelta(milliseconds=at)).isoformat().replace("+00:00", "Z")
-
-
 def fact(event: Any) -> str:
     """An event as the model names it."""
     if event.type in {"breached", "breach_withdrawn"}:
@@ -217,13 +196,15 @@ def fact(event: Any) -> str:
     return event.type
 
 
-def shown(incident: Incident, armed: dict[tuple[str, int], Any], told: list[str]) -> tuple[Any, ...]:
+def shown(
+    incident: Incident, armed: dict[tuple[str, int], Any], told: list[str], name: Callable[[UUID], str]
+) -> tuple[Any, ...]:
     """What anybody can see of an incident, times in the model's milliseconds."""
     return (
         incident.state.value,
         incident.version,
         sorted(told),
-        [(f"T{a.team_id.int}", a.state.value) for a in incident.assignments],
+        [(name(a.team_id), a.state.value) for a in incident.assignments],
         [
             (c.stage, c.generation, c.state, (c.due_at - T0) // MS, None if c.breach is None else c.breached)
             for c in incident.clockwork.clocks
@@ -242,6 +223,22 @@ def expected_of(case: Case) -> tuple[Any, ...]:
         [(r.stage, r.generation, r.state, r.due, r.breach) for r in case.runs],
         case.armed(),
     )
+
+
+def shown_team(team: Team, told: list[str]) -> tuple[Any, ...]:
+    """What anybody can see of a team."""
+    fix = team.position and (round(team.position.lat, 4), (team.position.at - T0) // MS)
+    shifts = [((each.starts_at - T0) // MS, (each.ends_at - T0) // MS) for each in team.shifts]
+    manned = not team.members or any(member.on_duty for member in team.members)
+    return (team.version, ["created", *told], team.capacity, team.in_service, team.always_on, manned, shifts, fix)
+
+
+def expected_team(crew: Crew | None) -> tuple[Any, ...] | None:
+    """The same of the model."""
+    if crew is None:
+        return None
+    fix = crew.fix and (PLACES[crew.fix[0]][0], crew.fix[1])
+    return (crew.version, crew.told, crew.capacity, crew.in_service, crew.always_on, crew.manned, [*crew.shifts], fix)
 
 
 _PARTS = ("state", "version", "events", "assignments", "clocks", "deadlines")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.model import desk_model, field_model, merge_model
-from tests.model.field_model import TEAMS, recommended
-from tests.model.incident_model import Case, Going, Policy, Refused, Told
+from tests.model import desk_model, field_model, merge_model, team_model
+from tests.model.clock_model import Policy
+from tests.model.incident_model import Case, Going, Refused, Told
+from tests.model.team_model import Crew
 
 SECOND = 1000
 _MEDICAL, _ANY = "medical", None
@@ -30,6 +31,8 @@ POLICIES = {
 class Ask:
     """One command as an actor sends it. `number` names the incident, `seq` or `team` the assignment; `at` None is now.
 
+    A command about a team has the number 0.
+
     `more` holds what else the command says, as (name, value) pairs, so that two equal asks are the same command.
     """
 
@@ -47,7 +50,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model answers: a refusal's code, or the incident's version and state, and the assignment's place."""
+    """What the model answers: a refusal's code, or the incident's version and state, and the assignment's place.
+
+    Of a command about a team: its name and version.
+    """
 
     code: str | None
     number: int | None = None
@@ -55,6 +61,7 @@ class Reply:
     state: str | None = None
     seq: int | None = None
     replayed: bool = False
+    team: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +69,7 @@ class County:
     """Everything the model knows."""
 
     cases: dict[int, Case] = field(default_factory=dict)
+    teams: dict[str, Crew] = field(default_factory=team_model.at_start)
     answers: dict[str, tuple[Ask, Reply]] = field(default_factory=dict)
 
     def answer(self, ask: Ask, now: int) -> Reply:
@@ -70,12 +78,18 @@ class County:
         if known is not None:
             same = known[0] == ask
             return replace(known[1], replayed=True) if same else Reply("idempotency_key_reused")
+        told = Told(now if ask.at is None else ask.at, now)
         try:
-            case, going = COMMANDS[ask.name](self, ask, Told(now if ask.at is None else ask.at, now))
-            reply = Reply(None, case.number, len(case.told), case.state, going.seq if going else None)
+            if ask.name in TEAM_COMMANDS:
+                TEAM_COMMANDS[ask.name](self, ask, told)
+                reply = Reply(None, version=self.teams[str(ask.team)].version, team=ask.team)
+            else:
+                case, going = COMMANDS[ask.name](self, ask, told)
+                reply = Reply(None, case.number, len(case.told), case.state, going.seq if going else None)
         except Refused as refused:
             reply = Reply(refused.code)
-        self.answers[ask.key] = (ask, reply)
+        if ask.name not in NEVER_KEPT:
+            self.answers[ask.key] = (ask, reply)
         return reply
 
     def fire(self, number: int, kind: str, generation: int, due: int, now: int) -> bool:
@@ -83,8 +97,17 @@ class County:
         case = self.cases[number]
         if case.armed().get((kind, generation)) != due:
             return False
-        field_model.fire(case, kind, generation, Told(due, max(now, due)), self.cases.values())
+        field_model.fire(case, kind, generation, Told(due, max(now, due)), self.recommended)
         return True
+
+    def recommended(self, case: Case, now: int) -> str | None:
+        """The team that should go."""
+        return team_model.recommended(case, self.cases.values(), self.teams, now)
+
+    def crew(self, name: str | None) -> Crew:
+        if name not in self.teams:
+            raise Refused("unknown_team")
+        return self.teams[str(name)]
 
     def case(self, number: int) -> Case:
         if number not in self.cases:
@@ -99,8 +122,7 @@ class County:
                 raise Refused("unknown_assignment")
             return case, case.teams[ask.seq - 1]
         case = self.case(ask.number)
-        if ask.team not in TEAMS:
-            raise Refused("unknown_team")
+        self.crew(ask.team)
         for place in (case, case.link.root if case.link else None):
             own = [g for g in place.teams if g.team == ask.team] if place else []
             if place and own:
@@ -112,7 +134,8 @@ def _create(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
     if ask.number in county.cases:
         raise Refused("reference_taken")
     policy = POLICIES[ask.get("source"), ask.get("category")]
-    case = Case(ask.number, policy, ask.get("exercise", False), backfill=False, located=ask.get("located", True))
+    case = Case(ask.number, policy, ask.get("exercise", False), backfill=False, located=ask.get("located", True),
+                contact=ask.get("contact", False))  # fmt: skip
     desk_model.receive(case, told)
     if ask.get("push"):
         desk_model.push(case, told)
@@ -142,9 +165,11 @@ def _assign(county: County, ask: Ask, told: Told) -> tuple[Case, Going]:
     if team is None:
         if case.state == "received":
             raise Refused("not_pushed")
-        team = recommended(case, county.cases.values())
+        team = county.recommended(case, told.now)
         if team is None:
             raise Refused("no_team_available")
+    elif not county.crew(team).in_service and not case.backfill:
+        raise Refused("team_out_of_service")
     return case, field_model.assign(case, team, told, auto=ask.team is None)
 
 
@@ -152,6 +177,8 @@ def _tell(stage: str) -> Any:
     def run(county: County, ask: Ask, told: Told) -> tuple[Case, Going]:
         case, going = county.going(ask)
         field_model.tell(case, going, stage, told)
+        if ask.get("place") and not case.backfill:
+            county.teams[going.team].move(ask.get("place"), told)
         return case, going
 
     return run
@@ -162,7 +189,7 @@ def _end(ending: str) -> Any:
         case, going = county.going(ask)
         field_model.end(case, going, ending, told)
         if ending == "refused":
-            field_model.move_on(case, going, told.now, county.cases.values())
+            field_model.move_on(case, going, told.now, county.recommended)
         return case, going
 
     return run
@@ -180,6 +207,18 @@ def _unmerge(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
     return case, None
 
 
+def _change_team(county: County, ask: Ask, told: Told) -> None:
+    team_model.change(county.crew(ask.team), ask.get("what"), ask.get("value"))
+
+
+# Its answer holds what must not be kept: it is read anew each time, on the record.
+NEVER_KEPT = frozenset({"incident.read_contact"})
+TEAM_COMMANDS: dict[str, Any] = {
+    "team.create": lambda county, ask, told: team_model.create(county.teams, ask.team, ask.get("capacity", 1)),
+    "team.change": _change_team,
+    "team.move": lambda county, ask, told: team_model.move(county.crew(ask.team), ask.get("place"), told),
+    "team.shifts": lambda county, ask, told: team_model.set_shifts(county.crew(ask.team), ask.get("shifts")),
+}
 COMMANDS: dict[str, Any] = {
     "incident.create": _create,
     "incident.push": _at_desk(desk_model.push, "centre"),
@@ -194,6 +233,7 @@ COMMANDS: dict[str, Any] = {
     "incident.reopen": _at_desk(desk_model.reopen),
     "incident.hand_over": _at_desk(desk_model.hand_over),
     "incident.note": _at_desk(desk_model.note),
+    "incident.read_contact": _at_desk(desk_model.read_contact),
     "incident.correct": _correct,
     "incident.merge": _merge,
     "incident.unmerge": _unmerge,

@@ -144,6 +144,13 @@ def note(case: Case, told: Told) -> None:
     case.told.append("note_added")
 
 
+def read_contact(case: Case, told: Told) -> None:
+    """Whoever reads how the caller is reached leaves a record of it, whatever has become of the incident."""
+    if not case.contact:
+        raise Refused("no_contact")
+    case.told.append("contact_read")
+
+
 def correct(case: Case, told: Told, stage: str, seq: int | None, at: int) -> None:
     """The newest word on a time counts; every clock is judged again, both ways."""
     if case.state == "archived":

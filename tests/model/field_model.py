@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Refused, Run, Told
+from tests.model.clock_model import Run
+from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Refused, Told
 
 AT_WORK = frozenset({"pushed", "assigned", "en_route", "on_scene"})
 OPEN = AT_WORK | {"received"}
 EVENT_OF = {"expired": "offer_expired"}
+Recommend = Callable[[Case, int], str | None]
 LADDER = ("micro", "community", "town", "county")
-# Team → (seconds by road to the simulated address, skills, incidents at once).
-TEAMS = {
-    "T1": (14.455, {"medical"}, 2), "T2": (289.1, {"medical"}, 1), "T3": (578.2, {"medical"}, 1), "T4": (7.2, set(), 1),
-}  # fmt: skip
-BUSY_SECONDS = 180
 
 
 def need(case: Case, allowed: Iterable[str]) -> None:
@@ -51,6 +48,8 @@ def assign(case: Case, team: str, told: Told, *, auto: bool = False) -> Going:
     if not (case.state == "resolved" and resolved is not None and told.at <= resolved):
         need(case, AT_WORK)
     _refuse_twice(case, team)
+    if any(g.team == team and g.is_open for joined in case.joined.values() for g in joined.case.teams):
+        raise Refused("team_already_assigned")
     reopened = case.at("reopened")
     hold(case, told, case.at("pushed") if reopened is None else reopened)
     mark = Mark(told.at, told.now)
@@ -150,43 +149,37 @@ def join(duplicate: Case, root: Case) -> None:
         known = root.joined[duplicate.number] = Joined(duplicate, root.cycle, 0)
     if not known.round and counts:
         known.round = root.round
+    if known.cycle == root.cycle:
+        for going in duplicate.teams:
+            if going.revived and going.is_open:
+                known.answered.setdefault(going.seq, (root.round, going.revived[1]))
 
 
-def recommended(case: Case, cases: Iterable[Case]) -> str | None:
-    """The nearest fit team: not on it, not gone from it in this cycle, with the skill, with a hand free."""
-    gone = {g.team for g in case.teams if g.state in {"refused", "expired"} and g.cycle == case.cycle}
-    here = {g.team for g in case.teams if g.is_open}
-    load = dict.fromkeys(TEAMS, 0)
-    for other in cases:
-        for going in other.teams:
-            load[going.team] += going.is_open
-    fit = [
-        ((seconds if case.located else 0) + BUSY_SECONDS * load[team], team)
-        for team, (seconds, skills, capacity) in TEAMS.items()
-        if team not in gone | here and load[team] < capacity and case.policy.skill in {None, *skills}
-    ]
-    return min(fit)[1] if fit else None
+def move_on(case: Case, gone: Going, now: int, recommend: Recommend) -> None:
+    """The next team at once, unless the desk had picked by hand and others are still going.
 
-
-def move_on(case: Case, gone: Going, now: int, cases: Iterable[Case]) -> None:
-    """The next team at once, unless the desk had picked by hand and others are still going."""
-    if case.stand != "work" or case.backfill or (not gone.auto and any(g.is_open for g in case.teams)):
+    What nobody does for a duplicate is asked for on its root, if nobody is going there.
+    """
+    here = case.link.root if case.link else case
+    if here is not case and here.state != "pushed":
         return
-    team = recommended(case, cases)
+    if here.stand != "work" or here.backfill or (not gone.auto and any(g.is_open for g in here.teams)):
+        return
+    team = recommend(here, now)
     if team is not None:
         try:
-            assign(case, team, Told(now, now), auto=True)
+            assign(here, team, Told(now, now), auto=True)
         except Refused:
             return
 
 
-def fire(case: Case, kind: str, generation: int, told: Told, cases: Iterable[Case]) -> None:
+def fire(case: Case, kind: str, generation: int, told: Told, recommend: Recommend) -> None:
     """An armed deadline comes due."""
     step, _, what = kind.partition(".")
     if step == "answer":
         going = case.teams[int(what) - 1]
         end(case, going, "expired", told)
-        move_on(case, going, told.now, cases)
+        move_on(case, going, told.now, recommend)
         return
     run = next(run for run in case.runs if run.stage == what and run.generation == generation)
     if step == "warn":

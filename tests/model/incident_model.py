@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tests.model.clock_model import Policy, Run
+
 WORK_ORDER = ("pushed", "assigned", "en_route", "on_scene")
 OPEN_TEAM = {"assigned": "assigned", "accepted": "assigned", "en_route": "en_route", "on_scene": "on_scene"}
 TEAM_STAGES = ("assigned", "accepted", "departed", "arrived", "cleared")
@@ -38,22 +40,6 @@ class Mark:
     at: int
     recorded: int
     implied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Targets, share and answer time in milliseconds; the stamp rules are those of every built-in policy."""
-
-    targets: dict[str, int]
-    answer: int | None
-    skill: str | None
-    future_tolerance: int = 5_000
-    backfill_after: int = 3_600_000
-
-    @staticmethod
-    def warn_after(target: int) -> int:
-        """A clock warns at 80 % of its target."""
-        return target * 4 // 5
 
 
 @dataclass(slots=True, eq=False)
@@ -91,56 +77,6 @@ class Going:
 
 
 @dataclass(slots=True, eq=False)
-class Run:
-    """One run of a clock. `breach` is None (never), True (stands) or False (withdrawn on the record)."""
-
-    stage: str
-    generation: int
-    cycle: int
-    round: int
-    origin: str
-    start: int
-    target: int
-    backfill: bool
-    armed_at: int
-    met: int | None = None
-    stopped: int | None = None
-    why: str | None = None
-    warned: int | None = None
-    climbed: int = 0
-    top: bool = False
-    breach: bool | None = None
-
-    @property
-    def due(self) -> int:
-        return self.start + self.target
-
-    @property
-    def ended(self) -> int | None:
-        return self.stopped if self.met is None else self.met
-
-    @property
-    def state(self) -> str:
-        if self.breach:
-            return "breached"
-        if self.met is not None:
-            return "met"
-        return "running" if self.stopped is None else "stopped"
-
-    def deadlines(self) -> dict[tuple[str, int], int]:
-        """What must be armed for this run now."""
-        if self.backfill or self.ended is not None:
-            return {}
-        if self.breach:
-            again = self.due + self.climbed * self.target
-            return {} if self.top else {(f"escalate.{self.stage}", self.generation): again}
-        armed = {(f"breach.{self.stage}", self.generation): self.due}
-        if self.warned is None and self.due > self.armed_at:
-            armed[(f"warn.{self.stage}", self.generation)] = self.start + Policy.warn_after(self.target)
-        return armed
-
-
-@dataclass(slots=True, eq=False)
 class Link:
     """On a duplicate: whom it was merged into, whose root that is, how it was, which runs were stopped."""
 
@@ -155,13 +91,20 @@ class Link:
 class Joined:
     """On a root: in which cycle a duplicate came, and in which round its teams first counted (0: not yet).
 
-    `known` holds what counts of the duplicate's teams while the root stands under another one itself.
+    `known` holds what counts of the duplicate's teams while the root stands under another one itself. `answered` tells
+    in which round of the root, and when, a team took up its expired offer after all, by its place on the duplicate.
     """
 
     case: Case
     cycle: int
     round: int
     known: dict[str, int | None] | None = None
+    answered: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def met(self, round: int) -> int | None:
+        """When the duplicate's teams met a round of the root."""
+        late = (at for in_round, at in self.answered.values() if in_round == round)
+        return earliest((self.first("assigned") if self.round == round else None, *late))
 
     def first(self, stage: str) -> int | None:
         return self.case.first(stage) if self.known is None else self.known[stage]
@@ -176,6 +119,7 @@ class Case:
     exercise: bool
     backfill: bool
     located: bool
+    contact: bool = False
     stand: str = "received"
     cycle: int = 1
     round: int = 1
@@ -282,7 +226,7 @@ class Case:
         if run.stage == "assign":
             offers = (g.at("assigned") for g in self.teams if g.round == run.round)
             revived = (g.revived[1] for g in self.teams if g.revived and g.revived[0] == run.round)
-            others = (joined.first("assigned") for joined in self.joined.values() if joined.round == run.round)
+            others = (joined.met(run.round) for joined in self.joined.values())
             return start, earliest((*offers, *revived, *others))
         if run.stage == "push":
             return start, self.at("pushed") if here or run.met is not None else None
@@ -296,4 +240,8 @@ def furthest(reached: Iterable[str]) -> str:
 
 
 def earliest(times: Iterable[int | None]) -> int | None:
-    return min((at for at in times if at is not None), default=None)
+    first = None
+    for at in times:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first

@@ -43,11 +43,14 @@ class Lifecycle:
                 self.say(at, ask)
         for at, ask in self.actors.merging():
             self.say(at, ask)
+        for at, ask in self.actors.about_teams():
+            self.say(at, ask)
         for _ in range(MOST_STEPS):
             if not self._step():
                 break
         else:
             raise Violation("endless", f"still busy after {MOST_STEPS} steps")
+        self.both.compare_all(self.now)
         hold_promises(self.both, self.now)
         return self.faults
 
@@ -128,7 +131,10 @@ class Lifecycle:
         if fault is not None:
             self.faults[f"clock {fault}".replace("_", " ")] += 1
         self._claimed += rows
-        self.both.fire(rows, at, fault)
+        by_two = fault is None and random.random() < 0.03
+        if by_two:
+            self.faults["clock claimed by two"] += 1
+        self.both.fire(rows, at, fault, by_two=by_two)
         if random.random() < 0.05:
             self.faults["clock fired twice"] += 1
             self.both.fire(rows, at)

@@ -6,6 +6,7 @@ leaves nothing behind. `commit` is what the unit of work does: events join the h
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from services.dispatch.adapters.json_records import stamps_json
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.ports import Fired, KeyTaken
 from services.dispatch.domain.incident import Incident
-from services.dispatch.domain.policy import PolicyBook, built_in_policies
+from services.dispatch.domain.policy import PolicyBook, SlaPolicy, built_in_policies
 from tests.unit.dispatch.builders import T0, team
 from tests.unit.dispatch.fakes import FakeIncidents, FakePlaces, FakeTeams, FakeVault
 
@@ -28,6 +29,14 @@ MS = timedelta(milliseconds=1)
 _PLACES, _POLICIES = FakePlaces(), PolicyBook(built_in_policies())
 _BASES = {"T1": (30.001, ("medical",), 2), "T2": (30.02, ("medical",), 1), "T3": (30.04, ("medical",), 1),
           "T4": (30.0005, (), 1)}  # fmt: skip
+
+
+def _policy(id: str, version: int) -> SlaPolicy:
+    return _POLICIES.get(id, version)
+
+
+# A policy never changes: a photograph need not hold a copy of it for every incident.
+copyreg.pickle(SlaPolicy, lambda policy: (_policy, (policy.id, policy.version)))
 
 
 class Away(Exception):
@@ -78,6 +87,8 @@ class Memory:
         self.deadlines: dict[UUID, dict[tuple[str, int], datetime]] = {}
         self.timeline: dict[UUID, list[tuple[int, bytes, bytes]]] = {}
         self.fresh: list[tuple[UUID, Any]] = []
+        self.fresh_teams: set[UUID] = set()
+        self.team_facts: dict[str, list[str]] = {}
         self._ids = 100
 
     # --- the unit of work
@@ -130,6 +141,13 @@ class Memory:
             incident.breaches.clear()
             incident.roster.changed.clear()
             incident.is_new = False
+        for each in self.teams.rows.values():
+            if each.events:
+                # The four that were there before were never told to have been created.
+                told = self.team_facts.setdefault(each.call_sign, [])
+                told += [event.type for event in each.events if event.type != "created"]
+                each.events.clear()
+                self.fresh_teams.add(each.id)
 
     def publish(self, incident: Incident) -> None:
         """Events join the timeline and its hash chain."""
@@ -150,6 +168,20 @@ class Memory:
             fire_deadlines(uow, rows)
 
         self.transact(work)
+
+    def fire_at_two(self, rows: Sequence[Fired]) -> None:
+        """Two replicas claim at the same moment, seeing the same rows; each skips what the other has locked."""
+        before = self._photograph()
+        self.fire(rows)
+        left = self.unlocked(rows, locked=rows)
+        if left:
+            # Only a claim that does not skip comes here: what it does, it does to what was there before.
+            self._restore(before)
+            self.fire(left)
+
+    def unlocked(self, rows: Sequence[Fired], *, locked: Sequence[Fired]) -> list[Fired]:
+        """What a claim gets while another transaction holds `locked`."""
+        return [row for row in rows if row not in locked]
 
     def claim(self, rows: Sequence[Fired]) -> None:
         for row in rows:

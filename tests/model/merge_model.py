@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.model.field_model import OPEN, fall_back, hold, join, need, watch_arrival
-from tests.model.incident_model import Case, Link, Refused, Told
+from tests.model.incident_model import Case, Joined, Link, Refused, Told
 
 
 def merge(case: Case, parent: Case, told: Told, cases: Iterable[Case]) -> None:
@@ -44,9 +44,10 @@ def unmerge(case: Case, told: Told, cases: Iterable[Case]) -> None:
     root = link.root
     own = _came_with(case, under(root, cases))
     root_was_pushed = root.state == "pushed"
-    left = [joined.cycle for gone in (case, *own) if (joined := root.joined.pop(gone.number, None)) and joined.round]
+    left = [joined for gone in (case, *own) if (joined := root.joined.pop(gone.number, None))]
     case.link, case.stand = None, link.stand
-    case.joined = {child.number: case.joined[child.number] for child in own if child.number in case.joined}
+    here = {child.number for child in own}
+    gone_before = [case.joined.pop(number) for number in case.joined.keys() - here]
     for joined in case.joined.values():
         joined.known = None
     for child in own:
@@ -56,10 +57,10 @@ def unmerge(case: Case, told: Told, cases: Iterable[Case]) -> None:
         if run.met is None:
             run.stopped = run.why = None
             run.armed_at = told.now
+    _let_go(case, gone_before, told)
     _recount(case, told, was_pushed=link.state == "pushed")
     root.told.append("unmerged")
-    _keep_met(root, left)
-    _forget_arrival(root, told)
+    _let_go(root, left, told)
     _recount(root, told, was_pushed=root_was_pushed)
 
 
@@ -82,13 +83,20 @@ def _recount(case: Case, told: Told, *, was_pushed: bool) -> None:
         fall_back(case, told)
 
 
+def _let_go(case: Case, left: list[Joined], told: Told) -> None:
+    """Who is out of it counts no more; what they had met stays met."""
+    if left:
+        _keep_met(case, [joined.cycle for joined in left if joined.round])
+        _forget_arrival(case, told)
+
+
 def _keep_met(root: Case, left: list[int]) -> None:
     """Somebody was on the way when it was asked for: the run stays met; what an ended cycle was stays as it was."""
     for run in root.runs:
         if run.stage == "arrive" and run.cycle != root.cycle and run.cycle in left:
             run.why = "unmerged"
         offers = [g for g in root.teams if g.round == run.round or (g.revived and g.revived[0] == run.round)]
-        others = any(joined.round == run.round for joined in root.joined.values())
+        others = any(joined.met(run.round) is not None for joined in root.joined.values())
         if run.stage == "assign" and run.met is not None and not offers and not others:
             run.why = "unmerged"
 

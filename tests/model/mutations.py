@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from services.dispatch.application import assignments, deadlines
+from services.dispatch.application.context import Context
 from services.dispatch.application.ports import Fired
-from services.dispatch.domain import fieldwork
+from services.dispatch.domain import fieldwork, firing, merging
 from services.dispatch.domain import incident as incident_module
 from services.dispatch.domain.clocks import Clock
 from services.dispatch.domain.firing import fire
+from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.stamps import Report
+from services.dispatch.domain.team import Team
 from tests.model.memory import Keys, Memory
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -92,8 +96,101 @@ def the_root_does_not_hear_of_its_duplicates(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(assignments, "mirror", lambda duplicate, root, report, since: None)
 
 
+def a_twin_is_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two replicas answer the same key at the same moment, and both commit."""
+    monkeypatch.setattr(Keys, "remember", lambda self, client, rows: self.rows.update((row.key, row) for row in rows))
+
+
+def a_clock_takes_what_another_has_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim without SKIP LOCKED, and no leader: two replicas fire the same deadline."""
+    monkeypatch.setattr(Memory, "unlocked", lambda self, rows, *, locked: list(rows))
+
+
+def a_transaction_that_fails_leaves_its_half_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of a batch is committed on its own."""
+    monkeypatch.setattr(Memory, "_restore", lambda self, photograph: None)
+
+
+def what_is_told_late_is_taken_to_have_happened_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages are judged by when they were recorded."""
+
+    def naive(self: Context, command: Any) -> Report:
+        return Report(self.uow.now, self.uow.now, self.actor.subject, self.actor.client)
+
+    monkeypatch.setattr(Context, "report", naive)
+
+
+def a_clock_that_is_met_stays_armed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its deadlines are not deleted."""
+    monkeypatch.setattr(Clock, "disarm", lambda self, changes: None)
+
+
+def nobody_is_asked_after_an_offer_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next team is not offered the incident."""
+    monkeypatch.setattr(deadlines, "move_on", lambda context, incident, gone, report: None)
+
+
+def a_breach_is_escalated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further targets pass, and nobody further up hears of it."""
+    escalate = firing._escalate
+
+    def modest(incident: Incident, clock: Clock, report: Report, ladder: Any) -> None:
+        if clock.escalations == 0:
+            escalate(incident, clock, report, ladder)
+
+    monkeypatch.setattr(firing, "_escalate", modest)
+
+
+def reopening_starts_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incident is opened again, and nobody is held to a time."""
+    start_clock = Incident.start_clock
+
+    def lazy(self: Incident, stage: str, origin: str, started_at: Any, report: Report) -> None:
+        if origin != "reopened":
+            start_clock(self, stage, origin, started_at, report)
+
+    monkeypatch.setattr(Incident, "start_clock", lazy)
+
+
+def a_correction_judges_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time is corrected, and its breach stays as it was."""
+    judge_clocks = Incident.judge_clocks
+
+    def blind(self: Incident, stages: Any, report: Report, reason: str = "late_report") -> None:
+        if reason != "corrected":
+            judge_clocks(self, stages, report, reason)
+
+    monkeypatch.setattr(Incident, "judge_clocks", blind)
+
+
+def what_comes_out_of_a_merge_has_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clocks that the merge had stopped stay stopped."""
+    monkeypatch.setattr(Incident, "resume_clocks", lambda self, which, report: None)
+
+
+def what_a_duplicate_had_met_leaves_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root's clock that was met by a duplicate's team runs again when the duplicate is taken out."""
+    monkeypatch.setattr(merging, "_keep_met", lambda root, left: None)
+
+
+def an_old_fix_moves_a_team_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last message that comes in is taken for the newest."""
+    move = Team.move
+
+    def forgetful(self: Team, lat: float, lon: float, report: Report) -> bool:
+        self.position = None
+        return move(self, lat, lon, report)
+
+    monkeypatch.setattr(Team, "move", forgetful)
+
+
 MUTATIONS: tuple[Break, ...] = (
-    keys_are_forgotten, events_leave_before_the_commit, a_deadline_is_deleted_before_it_is_done,
-    the_clock_does_not_check_the_generation, a_breach_is_never_withdrawn, who_fulfils_does_not_compare,
-    a_team_may_be_sent_twice, the_root_does_not_hear_of_its_duplicates,
+    keys_are_forgotten, a_twin_is_not_noticed, events_leave_before_the_commit,
+    a_transaction_that_fails_leaves_its_half_behind, a_deadline_is_deleted_before_it_is_done,
+    a_clock_takes_what_another_has_locked, the_clock_does_not_check_the_generation, a_clock_that_is_met_stays_armed,
+    a_breach_is_never_withdrawn, a_breach_is_escalated_once, who_fulfils_does_not_compare,
+    what_is_told_late_is_taken_to_have_happened_late, a_correction_judges_no_clock, reopening_starts_no_clock,
+    a_team_may_be_sent_twice, nobody_is_asked_after_an_offer_expired, an_old_fix_moves_a_team_back,
+    the_root_does_not_hear_of_its_duplicates, what_a_duplicate_had_met_leaves_with_it,
+    what_comes_out_of_a_merge_has_no_clock,
 )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import orjson
+
 from services.dispatch.domain.clocks import Clock
 from services.dispatch.domain.incident import Incident
 from tests.model.alongside import Alongside, Violation
@@ -23,6 +25,8 @@ def hold_promises(both: Alongside, now: int) -> None:
         _teams(incident)
         _rest(incident, both)
         _somebody_is_asked(incident)
+        _nobody_is_asked_in_vain(incident)
+        _it_went_to_the_top(incident)
         for clock in incident.clockwork.clocks:
             _late(incident, clock, T0 + now * MS)
 
@@ -48,10 +52,13 @@ def _late(incident: Incident, clock: Clock, now: datetime) -> None:
 def _breaches(incident: Incident, both: Alongside) -> None:
     """Each breach is told once per generation until it is withdrawn."""
     standing: set[str] = set()
-    for fact in both.model.cases[int(incident.reference_number or 0)].told:
-        kind, _, which = fact.partition(" ")
+    for _, body, _ in both.memory.timeline[incident.id]:
+        if b'"breach' not in body:
+            continue
+        event = orjson.loads(body)
+        kind, which = event["type"], f"{event['data'].get('stage')} {event['data'].get('generation')}"
         if (kind == "breached" and which in standing) or (kind == "breach_withdrawn" and which not in standing):
-            raise Violation("breach twice", f"incident {incident.reference_number}: {fact}")
+            raise Violation("breach twice", f"incident {incident.reference_number}: {kind} {which}")
         if kind == "breached":
             standing.add(which)
         elif kind == "breach_withdrawn":
@@ -97,3 +104,20 @@ def _somebody_is_asked(incident: Incident) -> None:
         over = True
     if over:
         raise Violation("forgotten", f"incident {incident.reference_number} is {incident.state}, but {asked}: {clock}")
+
+
+def _nobody_is_asked_in_vain(incident: Incident) -> None:
+    """Who is going, or is there, is not asked for: no clock runs towards a breach that is none."""
+    there = {"assigned": ("assign",), "en_route": ("assign",), "on_scene": ("assign", "arrive")}
+    for stage in there.get(incident.state, ()):
+        clock = incident.clockwork.current(stage)
+        if clock is not None and clock.cycle == incident.cycle and not (clock.met_at or clock.stopped_at):
+            raise Violation("in vain", f"incident {incident.reference_number} is {incident.state}, but {clock}")
+
+
+def _it_went_to_the_top(incident: Incident) -> None:
+    """What nobody did, and everything that was armed has fired: it breached, and the county knows."""
+    for clock in incident.clockwork.clocks:
+        silent = clock.backfill or clock.met_at or clock.stopped_at
+        if not silent and not (clock.breached and clock.top_reached):
+            raise Violation("top", f"incident {incident.reference_number}: {clock}")

@@ -8,6 +8,7 @@ from tests.model.alongside import Alongside
 from tests.model.county_model import COMMANDS, POLICIES, Ask
 from tests.model.lifecycle import KILLS
 from tests.model.promises import hold_promises
+from tests.model.team_model import PLACES
 
 SECOND = 1000
 numbers = st.integers(1, 3)
@@ -71,6 +72,14 @@ class SideBySide(RuleBasedStateMachine):
         seq = seq if stage in {"assigned", "arrived"} else None
         self.ask("incident.correct", number, seq=seq, more=(("stage", stage), ("to", self.now - late * SECOND)))
 
+    @rule(team=teams, what=st.sampled_from([("in_service", False), ("in_service", True), ("manned", False)]))
+    def change_team(self, team, what):
+        self.ask("team.change", 0, 0, team=team, more=(("what", what[0]), ("value", what[1])))
+
+    @rule(team=teams, late=ago, place=st.sampled_from(sorted(PLACES)))
+    def move_team(self, team, late, place):
+        self.ask("team.move", 0, late, team=team, more=(("place", place),))
+
     @precondition(lambda self: len(self.asked) > 1)
     @rule(data=st.data())
     def say_it_again(self, data):
@@ -95,6 +104,7 @@ class SideBySide(RuleBasedStateMachine):
         while (due := self.both.next_due()) is not None:
             self.now = max(self.now, due)
             self.both.fire(self.both.due(self.now), self.now)
+        self.both.compare_all(self.now)
         hold_promises(self.both, self.now)
 
 

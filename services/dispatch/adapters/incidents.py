@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from chassis.outbox import Outgoing
 from services.dispatch.adapters import bulk, incident_rows, nearby, timeline
 from services.dispatch.application.ports import DuplicateQuery, Neighbour
+from services.dispatch.domain.absorbed import Absorbed
 from services.dispatch.domain.assignment import Assignment
-from services.dispatch.domain.incident import Absorbed, Incident
+from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.policy import PolicyBook
 
 # Locked in id order, always and by everybody, so that two batches wait for each other in a line and not in a circle.

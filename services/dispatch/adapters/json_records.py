@@ -14,8 +14,9 @@ from uuid import UUID
 
 import orjson
 
+from services.dispatch.domain.absorbed import Absorbed, MergeLink, Revival
 from services.dispatch.domain.clocks import Breach, Clock
-from services.dispatch.domain.incident import Absorbed, MergeLink, Note
+from services.dispatch.domain.incident import Note
 from services.dispatch.domain.stamps import Correction, PastStamp, Stamp
 from services.dispatch.domain.states import IncidentState
 from services.dispatch.domain.team import Member, Shift
@@ -124,6 +125,11 @@ def absorbed(raw: Json) -> dict[UUID, Absorbed]:
         fields["first_assigned_at"] = moment(fields["first_assigned_at"])
         fields["first_on_scene_at"] = moment(fields["first_on_scene_at"])
         fields["reach"] = IncidentState(fields["reach"])
+        fields["revivals"] = tuple(
+            Revival(**(revival | {"at": _moment(revival["at"])})) for revival in fields.get("revivals", ())
+        )
+        for name in ("going", "gone"):
+            fields[name] = tuple(UUID(team) for team in fields.get(name, ()))
         found[UUID(key)] = Absorbed(**fields)
     return found
 

@@ -50,9 +50,12 @@ def outcomes(context: Context, incident: Incident) -> list[recommendation.Outcom
 def move_on(context: Context, incident: Incident, gone: Assignment, report: Report) -> None:
     """Offer the incident to the next recommended team at once, because `gone` will not go.
 
-    A hand-picked team among others is not replaced: the desk chose, the desk chooses again. Nobody left: the assign
-    clock runs.
+    A hand-picked team among others is not replaced: the desk chose, the desk chooses again. For a merged duplicate its
+    root asks, once nobody goes there. Nobody left: the assign clock runs.
     """
+    duplicate, incident = incident, context.root_of(incident)
+    if duplicate is not incident and incident.state is not IncidentState.PUSHED:
+        return
     if incident.state not in AT_WORK or incident.backfill or (incident.roster.open() and not gone.auto):
         return
     try:

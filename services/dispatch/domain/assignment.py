@@ -156,6 +156,11 @@ class Roster:
         """The assignments whose teams are still on the incident."""
         return [assignment for assignment in self.assignments if assignment.is_open]
 
+    def gone(self, cycle: int) -> set[UUID]:
+        """The teams that refused or let their offer expire in a cycle."""
+        ended = (AssignmentState.REFUSED, AssignmentState.EXPIRED)
+        return {a.team_id for a in self.assignments if a.state in ended and a.cycle == cycle}
+
     def add(self, assignment: Assignment) -> None:
         """Take up a new assignment."""
         self.assignments.append(assignment)
@@ -187,4 +192,8 @@ def _reached(cleared: Assignment) -> IncidentState:
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
     """The earliest of the moments that are known."""
-    return min((moment for moment in moments if moment is not None), default=None)
+    first = None
+    for moment in moments:
+        if moment is not None and (first is None or moment < first):
+            first = moment
+    return first

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from services.dispatch.domain.events import DeadlineChanges
+from services.dispatch.domain.events import DeadlineChanges, wire_time
 
 # stage of a clock → (stage that starts it, stage that meets it). "assigned" and "arrived" are the first over all
 # assignments.
@@ -160,6 +161,14 @@ class Verdict:
     type: str
     clock: Clock
     breach: Breach
+
+
+def clock_data(clock: Clock) -> dict[str, Any]:
+    """What an event about a clock carries."""
+    return {
+        "stage": clock.stage, "generation": clock.generation, "holder": clock.holder, "holder_kind": clock.holder_kind,
+        "due_at": wire_time(clock.due_at), "target_seconds": clock.target_seconds,
+    }  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -125,7 +125,7 @@ def watch_arrival(incident: Incident, report: Report) -> None:
         clock = incident.clockwork.current("arrive")
         if clock is None or clock.cycle != incident.cycle or clock.stop_reason == "unmerged":
             incident.start_clock("arrive", "assigned", started_at, report)
-        incident.judge_clocks(("arrive",), report)
+    incident.judge_clocks(("arrive",), report)
     _stop_what_is_over(incident, report)
 
 
@@ -209,13 +209,19 @@ def _refuse_unless_assignable(incident: Incident, offer: Offer, report: Report) 
     if not told_late:
         refuse_unless(incident, AT_WORK, "assign")
     _refuse_twice(incident, offer.team_id)
+    if any(offer.team_id in duplicate.going for duplicate in incident.absorbed.values()):
+        raise _on_it_already(offer.team_id)
 
 
 def _refuse_twice(incident: Incident, team_id: UUID) -> None:
     if any(a.team_id == team_id and a.is_open for a in incident.assignments):
-        raise Conflict(
-            "team_already_assigned", "the team is on this incident already", field="data.team", team_id=str(team_id)
-        )
+        raise _on_it_already(team_id)
+
+
+def _on_it_already(team_id: UUID) -> Conflict:
+    return Conflict(
+        "team_already_assigned", "the team is on this incident already", field="data.team", team_id=str(team_id)
+    )
 
 
 def _await_answer(incident: Incident, assignment: Assignment, report: Report) -> None:

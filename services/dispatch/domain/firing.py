@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.dispatch.domain.assignment import Assignment
-from services.dispatch.domain.clocks import Clock
+from services.dispatch.domain.clocks import Clock, clock_data
 from services.dispatch.domain.desk import Step, climb
 from services.dispatch.domain.fieldwork import expire
-from services.dispatch.domain.incident import Incident, clock_data
+from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.states import AssignmentState
 

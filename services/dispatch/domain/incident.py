@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.dispatch.domain.absorbed import Absorbed, MergeLink
 from services.dispatch.domain.assignment import Assignment, Roster, earliest
-from services.dispatch.domain.clocks import SPANS, Breach, Clock, Clockwork, judge
-from services.dispatch.domain.events import DeadlineChanges, IncidentEvent, wire_time
+from services.dispatch.domain.clocks import SPANS, Breach, Clock, Clockwork, clock_data, judge
+from services.dispatch.domain.events import DeadlineChanges, IncidentEvent
 from services.dispatch.domain.policy import SlaPolicy
 from services.dispatch.domain.stamps import PastStamp, Report, Stamp
 from services.dispatch.domain.states import AT_WORK, IncidentState, furthest
@@ -29,31 +30,6 @@ class Note:
     by: str
     about: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class MergeLink:
-    """On a merged duplicate: the incident the operator named, the root it landed on, and how it was before."""
-
-    parent_id: UUID
-    root_id: UUID
-    merged_at: datetime
-    state_before: IncidentState
-    stopped_clocks: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Absorbed:
-    """What a root incident knows of one duplicate's teams: their firsts and how far they are. Dropped at un-merge.
-
-    `cycle` and `round` are the root's when the duplicate's teams first counted; round 0 means that they do not.
-    """
-
-    cycle: int
-    round: int
-    first_assigned_at: datetime | None
-    first_on_scene_at: datetime | None
-    reach: IncidentState
 
 
 @dataclass(slots=True)
@@ -269,7 +245,7 @@ class Incident:
         if stage == "push":
             return origin_at, self.at("pushed") if here or clock.met_at else None
         if stage == "assign":
-            taken = (a.first_assigned_at for a in self.absorbed.values() if a.round == clock.round)
+            taken = (a.took_up(clock.round) for a in self.absorbed.values())
             return origin_at, earliest((self.roster.first_offer(clock.round), *taken))
         if stage == "arrive":
             merged = [a for a in self.absorbed.values() if a.cycle == cycle and a.round]
@@ -279,11 +255,3 @@ class Incident:
             )
         met = "resolved" if stage == "resolve" else "fed_back"
         return origin_at, self.at(met) if here else clock.met_at
-
-
-def clock_data(clock: Clock) -> dict[str, Any]:
-    """What an event about a clock carries."""
-    return {
-        "stage": clock.stage, "generation": clock.generation, "holder": clock.holder, "holder_kind": clock.holder_kind,
-        "due_at": wire_time(clock.due_at), "target_seconds": clock.target_seconds,
-    }  # fmt: skip

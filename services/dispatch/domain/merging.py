@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from services.dispatch.domain.absorbed import Absorbed, MergeLink, Revival
 from services.dispatch.domain.errors import Conflict, Invalid
 from services.dispatch.domain.fieldwork import watch_arrival
 from services.dispatch.domain.guards import refuse_future, refuse_unless
-from services.dispatch.domain.incident import Absorbed, Incident, MergeLink
+from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
 
@@ -84,8 +85,7 @@ def unmerge(
     duplicate.merge = None
     duplicate.state = link.state_before
     # What it knew of its own duplicates has waited for it, except of those that have left the root meanwhile.
-    for stranger in duplicate.absorbed.keys() - {child.id for child in own}:
-        del duplicate.absorbed[stranger]
+    gone_before = [duplicate.absorbed.pop(id) for id in duplicate.absorbed.keys() - {child.id for child in own}]
     for child in own:
         _move(child, duplicate, report)
         _learn(child, duplicate)
@@ -93,11 +93,11 @@ def unmerge(
     duplicate.remark(report, "unmerged", reason)
     duplicate.emit("unmerged", report, out_of=str(root.id))
     duplicate.resume_clocks(link.stopped_clocks, report)
+    _let_go(duplicate, gone_before, report)
     _recount(duplicate, report, fell_back=fell_back)
     root_fell_back = root.derive()
     root.emit("unmerged", report, out_of=str(root.id))
-    _keep_met(root, {known.cycle for known in left if known is not None and known.round})
-    _forget_arrival(root, report)
+    _let_go(root, [known for known in left if known is not None], report)
     _recount(root, report, fell_back=root_fell_back)
 
 
@@ -112,16 +112,30 @@ def mirror(duplicate: Incident, root: Incident, report: Report, since: int) -> N
 
 
 def _learn(duplicate: Incident, root: Incident) -> None:
+    known = root.absorbed.get(duplicate.id)
+    if known is None:
+        if not duplicate.assignments:
+            return
+        known = Absorbed(root.cycle, 0, None, None, IncidentState.PUSHED)
     reach = duplicate.roster.reach(duplicate.cycle)
     counts = reach is not IncidentState.PUSHED
-    known = root.absorbed.get(duplicate.id)
-    round = known.round if known and known.round else root.round if counts else 0
-    fresh = Absorbed(
-        known.cycle if known else root.cycle, round, duplicate.roster.first("assigned"),
-        duplicate.roster.first("arrived"), reach
+    root.absorbed[duplicate.id] = Absorbed(
+        known.cycle, known.round or (root.round if counts else 0), duplicate.roster.first("assigned"),
+        duplicate.roster.first("arrived"), reach, known.revivals + _revived(duplicate, root, known),
+        tuple(a.team_id for a in duplicate.roster.open()), tuple(sorted(duplicate.roster.gone(duplicate.cycle))),
     )  # fmt: skip
-    if known is not None or duplicate.assignments:
-        root.absorbed[duplicate.id] = fresh
+
+
+def _revived(duplicate: Incident, root: Incident, known: Absorbed) -> tuple[Revival, ...]:
+    # The root asked for somebody when the offer expired; who answers after all is somebody.
+    if known.cycle != root.cycle:
+        return ()
+    before = {revival.seq for revival in known.revivals}
+    return tuple(
+        Revival(a.seq, root.round, a.revived_at)
+        for a in duplicate.roster.open()
+        if a.revived_at is not None and a.seq not in before
+    )
 
 
 def _recount(incident: Incident, report: Report, *, fell_back: bool) -> None:
@@ -131,6 +145,13 @@ def _recount(incident: Incident, report: Report, *, fell_back: bool) -> None:
         incident.fall_back(report)
 
 
+def _let_go(incident: Incident, left: Sequence[Absorbed], report: Report) -> None:
+    if not left:
+        return
+    _keep_met(incident, {known.cycle for known in left if known.round})
+    _forget_arrival(incident, report)
+
+
 def _keep_met(root: Incident, left: Collection[int]) -> None:
     # What a cycle was that has ended since stays as it was told then.
     for clock in root.clockwork.of("arrive"):
@@ -138,7 +159,7 @@ def _keep_met(root: Incident, left: Collection[int]) -> None:
             clock.stop_reason = "unmerged"
     # Somebody was on the way when it was asked for: the clock stays met, and falling back starts the next one.
     for clock in root.clockwork.of("assign"):
-        others = any(a.round == clock.round for a in root.absorbed.values())
+        others = any(a.took_up(clock.round) for a in root.absorbed.values())
         if clock.met_at is not None and not others and root.roster.first_offer(clock.round) is None:
             clock.stop_reason = "unmerged"
 
@@ -150,6 +171,7 @@ def _forget_arrival(root: Incident, report: Report) -> None:
     if (
         clock is None
         or clock.cycle != root.cycle
+        or clock.stop_reason == "unmerged"
         or counting
         or root.roster.first("assigned", cycle=root.cycle) is not None
     ):

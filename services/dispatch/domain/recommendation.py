@@ -10,7 +10,6 @@ from uuid import UUID
 from services.dispatch.domain.geo import haversine_metres
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.policy import RecommendationRules
-from services.dispatch.domain.states import AssignmentState
 from services.dispatch.domain.team import Team
 
 
@@ -18,7 +17,7 @@ from services.dispatch.domain.team import Team
 class Need:
     """What an incident asks of a team.
 
-    Teams in `refused` have refused or let an offer expire; those in `going` are on it.
+    Teams in `refused` have refused or let an offer expire; those in `going` are on it, or on one of its duplicates.
     """
 
     lat: float | None
@@ -33,11 +32,12 @@ class Need:
     @classmethod
     def of(cls, incident: Incident, now: datetime) -> Need:
         """What this incident asks for now."""
-        gone = (AssignmentState.REFUSED, AssignmentState.EXPIRED)
-        refused = frozenset(a.team_id for a in incident.assignments if a.state in gone and a.cycle == incident.cycle)
-        going = frozenset(a.team_id for a in incident.assignments if a.is_open)
+        here = [known for known in incident.absorbed.values() if known.cycle == incident.cycle]
+        refused = incident.roster.gone(incident.cycle).union(*(known.gone for known in here))
+        going = {a.team_id for a in incident.roster.open()}.union(*(a.going for a in incident.absorbed.values()))
         return cls(
-            incident.lat, incident.lon, incident.centre_code, incident.required_skills, refused, going,
+            incident.lat, incident.lon, incident.centre_code, incident.required_skills, frozenset(refused),
+            frozenset(going),
             incident.policy.recommendation, now,
         )  # fmt: skip
 

@@ -2,9 +2,13 @@
 
 import pytest
 
+from services.dispatch.application.deadlines import fire_deadlines
+from services.dispatch.application.ports import Fired
 from services.dispatch.domain import desk, fieldwork, merging
 from services.dispatch.domain.errors import Conflict, Invalid
+from services.dispatch.domain.recommendation import Need
 from services.dispatch.domain.states import IncidentState
+from tests.unit.dispatch.asking import create, incident, on, run, tell
 from tests.unit.dispatch.builders import ROUTE, armed, assigned, pushed, received, report, send, t, types, uid
 
 
@@ -98,3 +102,28 @@ def test_a_desk_command_on_a_duplicate_names_the_root():
         with pytest.raises(Conflict) as refused:
             act()
         assert (refused.value.code, refused.value.extra["into"]) == ("incident_merged", str(uid(1)))
+
+
+def test_when_nobody_answers_for_a_duplicate_its_root_is_offered_to_the_next_team_at_once(database):
+    run(database, create("1", push=True), create("2", push=True), on("incident.assign", "2", auto=True))
+    run(database, on("incident.merge", "2", into="police110:1"), seconds=10)
+    database.unit.now = t(30)
+    fire_deadlines(database.unit, [Fired(incident(database, "2").id, "answer.1", 1, t(30))])
+    root = incident(database, "1")
+    assert [(a.team_id, a.state, a.auto) for a in root.assignments] == [(uid(2), "assigned", True)]
+    assert types(root)[-2:] == ["offer_expired", "assigned"]
+
+
+def test_a_refusal_on_a_duplicate_calls_nobody_to_a_root_where_a_team_is_going(database):
+    run(database, create("1", push=True), create("2", push=True), on("incident.assign", "2", auto=True))
+    run(database, on("incident.assign", "1", team="T3"), on("incident.merge", "2", into="police110:1"), seconds=10)
+    run(database, tell("refuse", "T1", "2", reason="车辆故障"), seconds=20)
+    assert [a.team_id for a in incident(database, "1").assignments] == [uid(3)]
+
+
+def test_a_team_that_is_going_to_a_duplicate_is_not_sent_to_its_root_as_well(database):
+    run(database, create("1", push=True), create("2", push=True), on("incident.assign", "2", team="T2"))
+    run(database, on("incident.merge", "2", into="police110:1"), seconds=10)
+    (refused,) = run(database, on("incident.assign", "1", team="T2"), seconds=20)
+    assert refused["problem"]["code"] == "team_already_assigned"
+    assert Need.of(incident(database, "1"), t(20)).going == {uid(2)}

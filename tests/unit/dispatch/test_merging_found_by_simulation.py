@@ -1,7 +1,7 @@
 """What the simulation found about merging.
 
-Each test names a seed that shows it when the product is put back to before the fix:
-`python -m tests.model.simulate --replay SEED`.
+Each test tells the story that a seed had shown, without the simulation: a seed replays with the code of its own time
+(tests/model/README.md), the story stays.
 """
 
 from dataclasses import replace
@@ -12,6 +12,13 @@ from tests.unit.dispatch.asking import create, incident, on, run, tell
 from tests.unit.dispatch.builders import P115, ROUTE, armed, assigned, pushed, received, report, send, t, types
 
 WITH_FEEDBACK = replace(P115, targets={**P115.targets, "feedback": 600.0})
+
+
+def told_on(root, duplicate, act, at, recorded=None):
+    """What a duplicate's first team tells, as its root hears it."""
+    since = duplicate.version
+    act(duplicate, duplicate.assignments[0], report(at, recorded))
+    merging.mirror(duplicate, root, report(at, recorded), since)
 
 
 def test_a_stage_that_moves_nothing_on_the_root_is_told_there_all_the_same():
@@ -130,14 +137,12 @@ def test_a_root_never_has_two_assign_clocks_running():
     """Seed 2100002332: a duplicate's offer expired, was answered after all, and the duplicate was taken out again."""
     root, duplicate = pushed(number=1), assigned(at=20, number=2)
     merging.merge(duplicate, root, root, [], report(30))
-    for at, act in ((50, fieldwork.expire), (55, fieldwork.depart)):
-        since = duplicate.version
-        act(duplicate, duplicate.assignments[0], report(at))
-        merging.mirror(duplicate, root, report(at), since)
+    told_on(root, duplicate, fieldwork.expire, 50)
+    told_on(root, duplicate, fieldwork.depart, 55)
     merging.unmerge(duplicate, root, [duplicate], report(70))
-    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "running"]
+    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "met", "running"]
     send(root, 80)
-    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "met"]
+    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "met", "met"]
 
 
 def test_a_root_pushed_after_its_duplicates_team_has_gone_again_asks_for_another():
@@ -149,3 +154,63 @@ def test_a_root_pushed_after_its_duplicates_team_has_gone_again_asks_for_another
     merging.mirror(duplicate, root, report(35), since)
     desk.push(root, ROUTE, report(40))
     assert (root.state, root.clockwork.current("assign").state) == (IncidentState.PUSHED, "running")
+
+
+def test_a_duplicates_team_that_answers_after_its_offer_expired_is_not_asked_for_again():
+    """Until then the root said `en_route`, while its assign clock ran on to a breach and up to the county."""
+    root, duplicate = pushed(at=10, number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    told_on(root, duplicate, fieldwork.expire, 50)
+    assert "breach.assign#2" in armed(root)
+    told_on(root, duplicate, fieldwork.depart, 55)
+    assert (root.state, root.clockwork.current("assign").met_at) == (IncidentState.EN_ROUTE, t(55))
+    assert not any("assign" in kind for kind in armed(root))
+    told_on(root, duplicate, lambda *said: fieldwork.withdraw(*said, ""), 90)
+    assert [clock.state for clock in root.clockwork.of("assign")] == ["met", "met", "running"]
+
+
+def test_an_answer_to_an_expired_offer_meets_no_clock_of_a_root_reopened_since():
+    root, duplicate = pushed(at=10, number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    told_on(root, duplicate, fieldwork.expire, 50)
+    desk.resolve(root, report(60), "settled")
+    closing.reopen(root, report(100), "again")
+    told_on(root, duplicate, fieldwork.depart, 110)
+    assert (root.state, root.clockwork.current("assign").state) == (IncidentState.PUSHED, "running")
+
+
+def test_a_team_that_answers_while_its_incident_stands_two_deep_counts_when_the_one_between_comes_out():
+    top, middle, child = pushed(number=1), pushed(number=2), assigned(at=20, number=3)
+    merging.merge(child, middle, middle, [], report(30))
+    told_on(middle, child, fieldwork.expire, 50)
+    merging.merge(middle, top, top, [child], report(60))
+    told_on(top, child, fieldwork.depart, 65)
+    merging.unmerge(middle, top, [middle, child], report(70))
+    assert (middle.state, middle.clockwork.current("assign").met_at) == (IncidentState.EN_ROUTE, t(65))
+    assert (top.state, top.clockwork.current("assign").state) == (IncidentState.PUSHED, "running")
+
+
+def test_an_incident_that_comes_out_without_the_duplicate_that_left_meanwhile_asks_for_a_team_anew():
+    """Seed 10100005409: its assign clock was due long ago, and its arrive clock was met by a team that had left."""
+    top, middle, child = pushed(number=1), pushed(number=2), assigned(at=20, number=3)
+    fieldwork.arrive(child, child.assignments[0], report(25))
+    merging.merge(child, middle, middle, [], report(30))
+    merging.merge(middle, top, top, [child], report(40))
+    merging.unmerge(child, top, [middle, child], report(200))
+    merging.unmerge(middle, top, [middle], report(300))
+    assert [(clock.state, clock.started_at) for clock in middle.clockwork.of("assign")] == [
+        ("met", t(10)), ("running", t(300)),
+    ]  # fmt: skip
+    assert (middle.clockwork.current("arrive").met_at, middle.clockwork.current("arrive").state) == (None, "stopped")
+    assert "breach.arrive#1" not in armed(middle)
+
+
+def test_a_duplicates_arrival_told_late_takes_back_a_breach_of_the_cycle_that_ended_since():
+    """Seed 2700002456: the root had been reopened, and the breach of its first cycle stood against a team in time."""
+    root, duplicate = pushed(number=1), assigned(at=20, number=2)
+    merging.merge(duplicate, root, root, [], report(30))
+    desk.resolve(root, report(400), "settled")
+    closing.reopen(root, report(500), "again")
+    assert root.clockwork.current("arrive").breached
+    told_on(root, duplicate, fieldwork.arrive, 200, recorded=510)
+    assert (root.clockwork.current("arrive").met_at, types(root)[-1]) == (t(200), "breach_withdrawn")
