@@ -233,10 +233,27 @@ def published_is_applied_or_dead(found: Evidence) -> Found:
             yield f"{sent['queue']} {sent['id']}: no incident {sent['summary']}"
 
 
+def trouble_is_told_as_it_should_be(found: Evidence) -> Found:
+    """What cannot be done now is answered 503 or 504 as a problem document with Retry-After, never by a stack trace."""
+    told: Counter[str] = Counter()
+    for trouble in found.journal.of("trouble"):
+        proper = trouble["status"] in {503, 504} and trouble["retry_after"] and trouble["code"]
+        if not proper or "Traceback" in trouble["body"]:
+            told[f"{trouble['status']} retry-after {trouble['retry_after']} {trouble['body'][:300]}"] += 1
+    yield from (f"{count} times {words}" for words, count in told.items())
+
+
+def nobody_is_blamed_for_our_clock(found: Evidence) -> Found:
+    """This load never says when something happened, so no answer may find fault with the time."""
+    yield from (f"{a['command']} {a['key']}: {a['code']}" for a in found.journal.of("answer")
+                if str(a["code"]).startswith("stamp_"))  # fmt: skip
+
+
 RULES: tuple[Callable[[Evidence], Found], ...] = (
     no_acknowledged_command_is_lost, a_key_has_one_effect, the_same_key_gives_the_same_answer,
     versions_rise_by_one_and_states_are_legal, every_event_was_told, the_stream_is_in_order,
     breached_if_and_only_if_late, a_breach_is_told_once, one_open_assignment_of_a_team, published_is_applied_or_dead,
+    trouble_is_told_as_it_should_be, nobody_is_blamed_for_our_clock,
 )  # fmt: skip
 
 

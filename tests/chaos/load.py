@@ -138,7 +138,17 @@ class Worker:
                 status = response.status_code
                 if status < httpx.codes.INTERNAL_SERVER_ERROR:
                     return ("ok" if response.is_success else "fail"), status, dict(response.json())
+                self._note_trouble(response)
             except (httpx.HTTPError, ValueError):
                 status = 0
             threading.Event().wait(self._dice.uniform(0.1, 0.5))
         return "unknown", status, {}
+
+    def _note_trouble(self, response: httpx.Response) -> None:
+        """How a caller was told that it cannot be done now."""
+        kind = response.headers.get("content-type", "")
+        code = response.json().get("code") if kind.startswith("application/problem+json") else None
+        self._load.journal.add(
+            "trouble", status=response.status_code, code=code, retry_after=response.headers.get("retry-after"),
+            type=kind, body=response.text[:2000],
+        )  # fmt: skip
