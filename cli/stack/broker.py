@@ -19,6 +19,9 @@ from cli.stack.process import Identity
 
 VHOST = "wangge"
 ADMIN = "wangge_admin"
+PROBE_QUEUE = "wangge.probe"
+PROBE_ARGUMENTS = {"x-queue-type": "quorum", "x-max-length": 1}
+PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,26 @@ class BrokerNode:
         except (pika.exceptions.AMQPError, OSError):
             return False
         return True
+
+    def keeps_nothing(self) -> bool:
+        """Whether the node answers and yet refuses a message for a durable queue of its own: only a restart helps.
+
+        A node whose disk was full goes on like that for ever once there is room again (decision 0026). Slowness, or an
+        alarm for memory or disk, is no refusal.
+        """
+        import pika
+
+        from chassis.link import BrokerLost, BrokerRefused, Link, Message
+
+        message = Message("", PROBE_QUEUE, b"", pika.BasicProperties(delivery_mode=2))
+        try:
+            with Link(self.url(), name="supervisor", timeout=PROBE_SECONDS) as link:
+                link.call("queue_declare", PROBE_QUEUE, durable=True, arguments=PROBE_ARGUMENTS)
+                return link.publish_all([message], PROBE_SECONDS) == ["nacked"]
+        except BrokerRefused as refused:
+            return bool(refused.code == pika.spec.INTERNAL_ERROR)
+        except BrokerLost:
+            return False
 
     def control(self, *arguments: str, within: float = 60) -> str:
         """Run rabbitmqctl against this node (about a second: it starts an Erlang machine)."""

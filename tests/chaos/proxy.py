@@ -136,7 +136,7 @@ class FaultProxy:
                 end.close()
 
     async def _pump(self, pair: Pair, source: asyncio.StreamReader, sink: asyncio.StreamWriter, swallowed: str) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await source.read(CHUNK):
                 self.done["stall"] += self.mode == "stall"
                 while self.mode == "stall":
@@ -150,6 +150,10 @@ class FaultProxy:
             # One side has nothing more to say: the other hears of it, unless that too is lost.
             if not pair.deaf:
                 sink.write_eof()
+        except OSError:
+            # One side's reset is the other's: kept to ourselves, it would leave somebody waiting for ever.
+            if not pair.deaf:
+                pair.reset()
 
     async def _pass_on(self, data: bytes, sink: asyncio.StreamWriter) -> None:
         step = max(1, self.bytes_per_second // 10)

@@ -75,6 +75,7 @@ def _under_faults(
     witness.start()
     reader.start()
     stack.fill()
+    eventually(lambda: not settling.waiting(stack), within=60, every=0.5)
     grids = grid_tree(stack)
     say(began, "the county is filled; load begins")
     load.start()
@@ -126,11 +127,11 @@ def _verdict(stack: ChaosStack, journal: Journal, grids: list[Any]) -> list[str]
 
 
 def grid_tree(stack: ChaosStack) -> list[Any]:
-    """What dispatch knows of the county, by SQL."""
+    """What dispatch knows of the county, and how often it took something in, by SQL."""
     return [
         stack.query("dispatch", f"SELECT {key}, version, retired FROM {table} ORDER BY 1")
         for key, table in (("code", "grid_node"), ("code", "centre"))
-    ]
+    ] + stack.query("dispatch", "SELECT revision FROM read_model")
 
 
 def say(began: float, line: str) -> None:
@@ -152,7 +153,14 @@ def main() -> int:
     only = [kind for kind in given.only.split(",") if kind]
     if not KINDS.keys() >= set(only):
         parser.error(f"kinds of fault are {', '.join(KINDS)}")
-    faults = draw_short(given.seed) if given.short else draw(given.seed, given.minutes * 60, only)
+    broken = BREAKAGES.get(given.broken)
+    faults = (
+        broken.plan()
+        if broken
+        else draw_short(given.seed)
+        if given.short
+        else draw(given.seed, given.minutes * 60, only)
+    )
     report = run(Asked(given.seed, faults, given.folder, breakage=given.broken, keep=given.keep))
     print(reporting.markdown(report))
     return 1 if report["violations"] else 0
