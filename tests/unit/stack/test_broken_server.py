@@ -24,9 +24,7 @@ def server() -> Iterator[subprocess.Popen[bytes]]:
 
 def watched(server: subprocess.Popen[bytes], now: list[float], *, broken: bool) -> Watched:
     state = PartState("broker", "server", state="ready", identity=Identity.of(server.pid))
-    return Watched(
-        state, lambda: process.started(server), lambda: True, is_broken=lambda: broken, clock=lambda: now[0]
-    )
+    return Watched(state, lambda: process.started(server), lambda: True, is_broken=lambda: broken, clock=lambda: now[0])
 
 
 def test_what_has_said_for_a_while_that_it_is_broken_is_ended_and_counted_as_a_restart(
