@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg2
 
+from cli.stack.packages import StackError
 from tests.chaos.faults import Fault
 from tests.chaos.journal import Journal
 from tests.chaos.messages import Partner
@@ -22,7 +24,7 @@ BACK_SECONDS = 90.0
 ALARMS = {
     # kind: rabbitmqctl's words, a limit that is passed already, the stack's own limit
     "memory-alarm": (("set_vm_memory_high_watermark", "absolute"), "1MB", "1GiB"),
-    "disk-alarm": (("set_disk_free_limit",), "100TB", "200MB"),
+    "disk-alarm": (("set_disk_free_limit",), "100000GB", "200MB"),
 }
 NO_SPACE = {"postgres": b"No space left on device", "broker": b"enospc"}
 """What a server writes into its log when its disk is full."""
@@ -126,12 +128,26 @@ class Injector:
         broker = self._stack.plan.broker
         assert broker is not None
         eventually(broker.answers, within=BACK_SECONDS, every=0.2)
-        broker.control(*setting, short)
+        self._control(*setting, short)
         try:
             self._waiting.wait(fault.seconds)
-            return broker.control("eval", "rabbit_alarm:get_alarms().").count("resource_limit")
+            return self._control("eval", "rabbit_alarm:get_alarms().").count("resource_limit")
         finally:
-            broker.control(*setting, ordinary)
+            self._control(*setting, ordinary)
+
+    def _control(self, *words: str) -> str:
+        """rabbitmqctl, again while it fails: on a busy machine it may take too long or meet a node that just boots."""
+        broker = self._stack.plan.broker
+        assert broker is not None
+        said: list[str] = []
+
+        def done() -> bool:
+            with suppress(StackError, subprocess.TimeoutExpired):
+                said.append(broker.control(*words))
+            return bool(said)
+
+        eventually(done, within=BACK_SECONDS, every=0.5)
+        return said[-1]
 
     def _fill_disk(self, fault: Fault) -> int:
         """Not one byte is free; the ballast takes again what the server gives back meanwhile."""
