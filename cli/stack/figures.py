@@ -8,11 +8,10 @@ from typing import Any
 
 import psycopg2
 
-from cli.stack.broker import PROBE_QUEUE
+from cli.stack.broker import PROBE_QUEUE, STREAM
 from cli.stack.packages import StackError
 from cli.stack.plan import Plan
 
-STREAM = "events"
 DEAD = ".dead"
 
 
