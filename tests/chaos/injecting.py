@@ -17,6 +17,7 @@ from cli.stack.packages import StackError
 from tests.chaos.faults import Fault
 from tests.chaos.journal import Journal
 from tests.chaos.messages import Partner
+from tests.chaos.proxy import FaultProxy
 from tests.chaos.stack import ChaosStack
 from tests.support.eventually import eventually
 
@@ -46,7 +47,7 @@ class Injector:
             "freeze": self._freeze,
             "kill-backend": self._kill_backend,
             "freeze-backend": self._freeze_backend,
-            "reset": lambda fault: self._stack.proxies[fault.target].reset_all(),
+            "reset": lambda fault: self._proxy(fault.target).reset_all(),
             "memory-alarm": self._alarm,
             "disk-alarm": self._alarm,
             "disk-full": self._fill_disk,
@@ -112,8 +113,14 @@ class Injector:
         pid = eventually(lambda: self._backend("dispatch", fault.target), within=BACK_SECONDS, every=0.2)
         return self._freeze_pid(pid, fault.seconds)
 
+    def _proxy(self, name: str) -> FaultProxy:
+        """With somebody connected through it: after the fault before this one there may be nobody yet."""
+        proxy = self._stack.proxies[name]
+        eventually(lambda: proxy.pairs, within=BACK_SECONDS, every=0.1)
+        return proxy
+
     def _network(self, fault: Fault) -> int:
-        proxy = self._stack.proxies[fault.target]
+        proxy = self._proxy(fault.target)
         before = proxy.done[fault.kind]
         proxy.set(fault.kind)
         try:

@@ -116,7 +116,10 @@ class Worker:
         self._assignment = answer["assignment_id"]
         if self._dice.random() < 0.15:
             self._do("assignment.refuse", f"/v1/assignments/{self._assignment}/refuse", {"reason": "busy"})
-            return False  # the next team is asked at once and nobody tells what it does: the clocks must
+            # The next team is asked at once; nobody tells what it does, so its clock may come due. Then it is let go.
+            self._pause(6.0)
+            self._do("incident.cancel", f"{path}/cancel", {"reason": "nobody came"})
+            return False
         return True
 
     def _field(self, path: str) -> bool:
