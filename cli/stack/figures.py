@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg2
 
-from cli.stack.broker import PROBE_QUEUE, STREAM
+from cli.stack.broker import PROBE_QUEUE
 from cli.stack.packages import StackError
 from cli.stack.plan import Plan
+from contracts.names import STREAM
 
 DEAD = ".dead"
 
