@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import struct
@@ -25,6 +26,7 @@ class Clocks:
         # Outside the checkout: PostgreSQL's account may not be able to enter that.
         self.folder = Path(tempfile.mkdtemp(prefix="wangge-clocks-"))
         self.folder.chmod(0o755)
+        atexit.register(self.close)  # also when a run ends before its stack was up
         self._library = self.folder / "clock_shim.so"
         self._compile()
 
