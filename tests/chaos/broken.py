@@ -16,7 +16,7 @@ from typing import Any
 from tests.chaos.faults import Fault
 
 HELD_SECONDS = 1.0
-ROUNDS = 3
+ROUNDS = 6
 
 
 @dataclass(frozen=True)
