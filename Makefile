@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help bootstrap run up down status test lint format bench chaos simulate lock
+.PHONY: help bootstrap run up down status test lint format bench chaos chaos-broken simulate lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +11,7 @@ STAMP := .venv/.up-to-date
 INSTANCE ?= default
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 bootstrap: $(STAMP) ## .venv with everything, and the `wangge` command in it
 
@@ -53,8 +53,12 @@ bench: bootstrap .venv-bench/.up-to-date ## measure beside peers and limits; .ru
 	@VIRTUAL_ENV=.venv-bench UV_LINK_MODE=$${UV_LINK_MODE:-copy} $(BIN)/uv pip install --quiet --require-hashes -r $<
 	@touch $@
 
-chaos: bootstrap ## faults from a seed, under load, judged from outside: .run/chaos/report.json   [SEED=1 MINUTES=5]
-	@$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
+chaos: bootstrap ## faults under load, judged from outside: .run/chaos/report.md   [SEED= MINUTES= ONLY=kinds FOLDER=]
+	@$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) \
+		$(if $(ONLY),--only $(ONLY)) --folder $(or $(FOLDER),.run/chaos)
+
+chaos-broken: bootstrap ## builds of dispatch broken on purpose, each of which the checker must catch
+	@$(BIN)/pytest tests/chaos/test_breakages.py
 
 simulate: bootstrap ## lifecycles beside a model, in simulated time   [LIFECYCLES= SEED= PROCESSES= RESUME=1 REPLAY=seed]
 	@$(BIN)/python -m tests.model.simulate $(if $(REPLAY),--replay $(REPLAY),\

@@ -16,9 +16,13 @@ from urllib.parse import quote
 from cli.stack import ports, process
 from cli.stack.packages import StackError, rabbitmq_server
 from cli.stack.process import Identity
+from contracts.names import STREAM
 
 VHOST = "wangge"
 ADMIN = "wangge_admin"
+PROBE_QUEUE = "wangge.probe"
+PROBE_ARGUMENTS = {"x-queue-type": "quorum", "x-max-length": 1}
+PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,29 @@ class BrokerNode:
         except (pika.exceptions.AMQPError, OSError):
             return False
         return True
+
+    def keeps_nothing(self) -> bool:
+        """Whether the node answers and yet refuses a message for a durable queue, or has lost its stream.
+
+        A node whose disk was full goes on like that for ever once there is room again; only a restart helps (decision
+        0026). Slowness, or an alarm for memory or disk, is no refusal; nor is a stream that nobody has declared yet.
+        """
+        import pika
+
+        from chassis.link import BrokerLost, BrokerRefused, Link, Message
+
+        message = Message("", PROBE_QUEUE, b"", pika.BasicProperties(delivery_mode=2))
+        try:
+            with Link(self.url(), name="supervisor", timeout=PROBE_SECONDS) as link:
+                link.call("queue_declare", PROBE_QUEUE, durable=True, arguments=PROBE_ARGUMENTS)
+                if link.publish_all([message], PROBE_SECONDS) == ["nacked"]:
+                    return True
+                link.call("queue_declare", STREAM, passive=True)
+        except BrokerRefused as refused:
+            return refused.code == pika.spec.INTERNAL_ERROR or "is down or inaccessible" in refused.text
+        except BrokerLost:
+            return False
+        return False
 
     def control(self, *arguments: str, within: float = 60) -> str:
         """Run rabbitmqctl against this node (about a second: it starts an Erlang machine)."""

@@ -8,10 +8,11 @@ from typing import Any
 
 import psycopg2
 
+from cli.stack.broker import PROBE_QUEUE
 from cli.stack.packages import StackError
 from cli.stack.plan import Plan
+from contracts.names import STREAM
 
-STREAM = "events"
 DEAD = ".dead"
 
 
@@ -51,7 +52,7 @@ class Figures:
 
 def read_figures(plan: Plan) -> Figures:
     listed = list_queues(plan)
-    queues = None if listed is None else [q for q in listed if q.name != STREAM]
+    queues = None if listed is None else [q for q in listed if q.name not in {STREAM, PROBE_QUEUE}]
     stream = next((q.messages for q in listed or () if q.name == STREAM), None)
     return Figures(queues, [read_outbox(plan, service.name) for service in plan.parts.services], stream)
 

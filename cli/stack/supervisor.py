@@ -98,7 +98,12 @@ def servers(plan: Plan) -> list[Watched]:
         epmd = PartState("epmd", "server", port=broker.epmd_port)
         found.append(Watched(epmd, broker.start_epmd, broker.epmd_answers, adopt=broker.epmd_running))
         node = PartState("broker", "server", port=broker.port)
-        found.append(Watched(node, broker.start, broker.answers, needs=("epmd",), adopt=broker.running))
+        found.append(
+            Watched(
+                node, broker.start, broker.answers, needs=("epmd",), adopt=broker.running,
+                is_broken=broker.keeps_nothing,
+            )
+        )  # fmt: skip
     if (cluster := plan.postgres) is not None:
         state = PartState("postgres", "server", port=cluster.port)
         found.append(Watched(state, cluster.start, cluster.answers, adopt=cluster.running))

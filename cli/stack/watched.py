@@ -16,17 +16,23 @@ EX_CONFIG = 78  # sysexits.h: the settings are wrong; starting again would only 
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0  # seconds
 STEADY_AFTER = 60.0  # seconds of life after which a crash counts as the first again
 ASK_WHILE_STARTING, ASK_WHEN_READY = 0.1, 2.0  # seconds between two questions
+BROKEN_SECONDS = 5.0  # of saying that it is broken, without a break, after which it is ended and started again
 
 
 @dataclass
 class Watched:
-    """`start` begins it, `is_ready` asks it, `adopt` finds one that runs already (servers outlive a supervisor)."""
+    """`start` begins it, `is_ready` asks it, `adopt` finds one that runs already (servers outlive a supervisor).
+
+    `is_broken`: it answers, but will be of no use until it is started anew.
+    """
 
     state: PartState
     start: Callable[[], Identity]
     is_ready: Callable[[], bool]
     needs: tuple[str, ...] = ()
     adopt: Callable[[], Identity | None] = lambda: None
+    is_broken: Callable[[], bool] = lambda: False
+    broken_since: float | None = None
     crashes: int = 0
     ask_at: float = 0.0
     start_at: float = 0.0
@@ -71,10 +77,23 @@ class Watched:
             if identity is None or not process.is_dying(identity.pid):
                 self._ended(None if identity is None else process.reap(identity.pid))
         elif self.state.kind != "task" and self.clock() >= self.ask_at:
-            ready = self.is_ready()
+            ready = self.is_ready() and not self._broken(identity)
             if ready or self.state.state != "starting":
                 self.state.state = "ready" if ready else "unready"
             self.ask_at = self.clock() + (ASK_WHEN_READY if ready else ASK_WHILE_STARTING)
+
+    def _broken(self, identity: Identity) -> bool:
+        """Whether it is of no use; ended when that has lasted, so that the next look starts it anew."""
+        if not self.is_broken():
+            self.broken_since = None
+            return False
+        if self.broken_since is None:
+            self.broken_since = self.clock()
+        elif self.clock() - self.broken_since > BROKEN_SECONDS:
+            self.broken_since = None
+            # Not asked to end: what cannot write may not be able to end in order either.
+            process.send(identity, signal.SIGKILL)
+        return True
 
     def _ended(self, status: int | None) -> None:
         lived = time.time() - (self.state.since or 0)

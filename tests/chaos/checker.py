@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.chaos.clockwork import followed
 from tests.chaos.journal import Journal
 from tests.chaos.stack import ChaosStack
 
@@ -21,16 +22,20 @@ LEGAL = {
     "assigned": {"assigned", "en_route", "on_scene", "pushed", "resolved", "cancelled"},
     "en_route": {"en_route", "on_scene", "assigned", "pushed", "resolved", "cancelled"},
     "on_scene": {"on_scene", "resolved", "cancelled"},
-    "resolved": {"resolved", "closed"},
-    "closed": {"closed", "archived"},
+    "resolved": {"resolved", "closed", "pushed"},
+    "closed": {"closed", "archived", "pushed"},
     "cancelled": {"cancelled", "closed"},
+    "merged": {"merged", "received", "pushed", "assigned", "en_route", "on_scene"},
 }
-"""State after a step, by state before it; nothing in this load reopens or merges."""
+"""State after a step, by state before it. Only an open incident may become `merged`."""
+OPEN = frozenset({"received", "pushed", "assigned", "en_route", "on_scene"})
 TELLS = {
     "incident.create": "received", "incident.push": "pushed", "incident.note": "note_added",
     "incident.cancel": "cancelled", "incident.assign": "assigned", "assignment.accept": "accepted",
     "assignment.depart": "departed", "assignment.arrive": "arrived", "assignment.clear": "cleared",
     "incident.resolve": "resolved", "incident.feedback": "fed_back", "incident.close": "closed",
+    "assignment.refuse": "refused", "incident.reopen": "reopened", "incident.merge": "merged",
+    "incident.unmerge": "unmerged",
 }  # fmt: skip
 """Command to the fact it puts on the record, once."""
 Found = Iterator[str]
@@ -136,7 +141,7 @@ def versions_rise_by_one_and_states_are_legal(found: Evidence) -> Found:
         state: str | None = None
         for entry in entries:
             then = entry["body"]["data"]["state"]
-            if then not in LEGAL.get(state, set()):
+            if then not in LEGAL.get(state, set()) and not (then == "merged" and state in OPEN):
                 yield f"{incident['incident_id']} #{entry['seq']}: {state} -> {then}"
             state = then
         if state != incident["state"]:
@@ -174,27 +179,36 @@ def the_stream_is_in_order(found: Evidence) -> Found:
 
 
 def breached_if_and_only_if_late(found: Evidence) -> Found:
-    """By the database's clock: a stage that ended after it was due, or has not ended and is due, has one breach."""
-    standing = Counter((b["incident_id"], b["stage"]) for b in found.breaches if b["withdrawn_at"] is None)
-    for incident in found.incidents:
-        if incident["policy_id"] != "chaos" or incident["backfill"]:
-            continue
-        for stage, began, ended in spans(incident, found.timeline[incident["incident_id"]]):
-            due = began + timedelta(seconds=found.targets[stage])
-            late = (ended or found.now) > due
-            count = standing[incident["incident_id"], stage]
+    """By the database's clock: a stage that ended after it was due, or has not ended and is due, has one breach.
+
+    Not asked of incidents that were merged: whose team counts for whom is more than a timeline of one tells.
+    """
+    standing = Counter((b["incident_id"], b["stage"], b["generation"]) for b in found.breaches if not b["withdrawn_at"])
+    for incident, entries in judged(found):
+        for run in followed(entries).runs:
+            due = run.began + timedelta(seconds=found.targets[run.stage])
+            late = (run.ended or found.now) > due
+            count = standing.pop((incident, run.stage, run.generation), 0)
             if count != int(late):
-                yield f"{incident['incident_id']} {stage}: due {due}, ended {ended}, {count} breaches"
+                yield f"{incident} {run.stage} {run.generation}: due {due}, ended {run.ended}, {count} breaches"
+    known = {incident for incident, _ in judged(found)}
+    yield from (f"{key}: a breach of a clock that never ran" for key in standing if key[0] in known)
 
 
-def spans(incident: dict[str, Any], entries: list[dict[str, Any]]) -> Iterator[tuple[str, datetime, datetime | None]]:
-    """Stage, its start, and its end: met, or the incident needed nobody any more."""
-    over = [e["occurred_at"] for e in entries if fact(e) in {"resolved", "cancelled", "closed"}]
-    stopped = over[0] if over else None
-    marks = [incident[n] for n in ("received_at", "pushed_at", "first_assigned_at", "first_on_scene_at")]
-    for stage, began, met in zip(("push", "assign", "arrive"), marks, marks[1:], strict=False):
-        if began is not None:
-            yield stage, began, met or stopped
+def judged(found: Evidence) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Incidents under the run's own policy that no other was mixed with, and their timelines."""
+    for incident in found.incidents:
+        entries = found.timeline[incident["incident_id"]]
+        ours = incident["policy_id"] == "chaos" and not incident["backfill"]
+        if ours and not any(fact(e) in {"merged", "unmerged"} for e in entries):
+            yield incident["incident_id"], entries
+
+
+def one_team_at_a_time(found: Evidence) -> Found:
+    """This load asks for one team and for another only when that one has refused: never are two on the way."""
+    for incident, entries in judged(found):
+        if (most := followed(entries).most_going) > 1:
+            yield f"{incident}: {most} teams at once"
 
 
 def a_breach_is_told_once(found: Evidence) -> Found:
@@ -233,10 +247,27 @@ def published_is_applied_or_dead(found: Evidence) -> Found:
             yield f"{sent['queue']} {sent['id']}: no incident {sent['summary']}"
 
 
+def trouble_is_told_as_it_should_be(found: Evidence) -> Found:
+    """What cannot be done now is answered 503 or 504 as a problem document with Retry-After, never by a stack trace."""
+    told: Counter[str] = Counter()
+    for trouble in found.journal.of("trouble"):
+        proper = trouble["status"] in {503, 504} and trouble["retry_after"] and trouble["code"]
+        if not proper or "Traceback" in trouble["body"]:
+            told[f"{trouble['status']} retry-after {trouble['retry_after']} {trouble['body'][:300]}"] += 1
+    yield from (f"{count} times {words}" for words, count in told.items())
+
+
+def nobody_is_blamed_for_our_clock(found: Evidence) -> Found:
+    """This load never says when something happened, so no answer may find fault with the time."""
+    yield from (f"{a['command']} {a['key']}: {a['code']}" for a in found.journal.of("answer")
+                if str(a["code"]).startswith("stamp_"))  # fmt: skip
+
+
 RULES: tuple[Callable[[Evidence], Found], ...] = (
     no_acknowledged_command_is_lost, a_key_has_one_effect, the_same_key_gives_the_same_answer,
     versions_rise_by_one_and_states_are_legal, every_event_was_told, the_stream_is_in_order,
-    breached_if_and_only_if_late, a_breach_is_told_once, one_open_assignment_of_a_team, published_is_applied_or_dead,
+    breached_if_and_only_if_late, a_breach_is_told_once, one_open_assignment_of_a_team, one_team_at_a_time,
+    published_is_applied_or_dead, trouble_is_told_as_it_should_be, nobody_is_blamed_for_our_clock,
 )  # fmt: skip
 
 

@@ -11,7 +11,10 @@ from typing import Any
 
 
 class Journal:
-    """Entries of the kinds invoke, answer, again, event, gap, witness, sent, reply, fault, cut; `at` is Unix time."""
+    """Entries of the kinds invoke, answer, again, trouble, event, gap, witness, sent, reply, fault, effect.
+
+    `at` is Unix time by the machine's clock.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

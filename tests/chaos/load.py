@@ -70,24 +70,36 @@ class Worker:
                 self._one_life()
 
     def _one_life(self) -> None:
+        path = self._report()
+        if path is None:
+            return
+        for step in (self._push, self._twin, self._assign, self._field, self._finish, self._again):
+            self._pause()
+            if self._load.stopping.is_set() or not step(path):
+                return
+
+    def _report(self) -> str | None:
         tag = f"chaos-{self._load.seed}-{self._number}-{next(self._count)}"
         draft = {
             "source": "sensor", "category": "gas_leak", "priority": self._dice.choice((1, 2, 3)), "summary": tag,
             "location": {"lat": HERE["lat"] + self._dice.uniform(0, 0.01), "lon": HERE["lon"]},
         }  # fmt: skip
         answer = self._do("incident.create", "/v1/incidents", draft, tag=tag)
-        if answer is None:
-            return
-        path = f"/v1/incidents/{answer['incident_id']}"
-        for step in (self._push, self._assign, self._field, self._finish):
-            self._pause()
-            if self._load.stopping.is_set() or not step(path):
-                return
+        return None if answer is None else f"/v1/incidents/{answer['incident_id']}"
 
     def _push(self, path: str) -> bool:
         if self._dice.random() < 0.05:
             return False  # left alone: its clock must come due
         return self._do("incident.push", f"{path}/push", {}) is not None
+
+    def _twin(self, path: str) -> bool:
+        """Somebody else has reported the same: now and then two incidents become one, and some of these two again."""
+        if self._dice.random() < 0.1 and (twin := self._report()) is not None:
+            into = {"into": path.rpartition("/")[2]}
+            if self._do("incident.merge", f"{twin}/merge", into) is not None and self._dice.random() < 0.5:
+                self._pause()
+                self._do("incident.unmerge", f"{twin}/unmerge", {"reason": "not the same"})
+        return True
 
     def _assign(self, path: str) -> bool:
         if self._dice.random() < 0.3:
@@ -95,9 +107,20 @@ class Worker:
         if self._dice.random() < 0.1:
             self._do("incident.cancel", f"{path}/cancel", {"reason": "no need"})
             return False
+        return self._ask_for_a_team(path)
+
+    def _ask_for_a_team(self, path: str) -> bool:
         answer = self._do("incident.assign", f"{path}/assignments", {"auto": True})
-        self._assignment = None if answer is None else answer.get("assignment_id")
-        return answer is not None
+        if answer is None:
+            return False
+        self._assignment = answer["assignment_id"]
+        if self._dice.random() < 0.15:
+            self._do("assignment.refuse", f"/v1/assignments/{self._assignment}/refuse", {"reason": "busy"})
+            # The next team is asked at once; nobody tells what it does, so its clock may come due. Then it is let go.
+            self._pause(6.0)
+            self._do("incident.cancel", f"{path}/cancel", {"reason": "nobody came"})
+            return False
+        return True
 
     def _field(self, path: str) -> bool:
         place = f"/v1/assignments/{self._assignment}"
@@ -111,6 +134,13 @@ class Worker:
         self._do("incident.resolve", f"{path}/resolve", {"outcome": "settled"})
         self._do("incident.feedback", f"{path}/feedback", {"disposition": "18"})
         return self._do("incident.close", f"{path}/close", {}) is not None
+
+    def _again(self, path: str) -> bool:
+        """It was not over after all: the clocks of another generation run."""
+        if self._dice.random() < 0.2 and self._do("incident.reopen", f"{path}/reopen", {"reason": "again"}) is not None:
+            self._pause()
+            return self._ask_for_a_team(path) and self._field(path) and self._finish(path)
+        return True
 
     def _pause(self, most: float = 3.0) -> None:
         self._load.stopping.wait(self._dice.uniform(0, most))
@@ -138,7 +168,17 @@ class Worker:
                 status = response.status_code
                 if status < httpx.codes.INTERNAL_SERVER_ERROR:
                     return ("ok" if response.is_success else "fail"), status, dict(response.json())
+                self._note_trouble(response)
             except (httpx.HTTPError, ValueError):
                 status = 0
             threading.Event().wait(self._dice.uniform(0.1, 0.5))
         return "unknown", status, {}
+
+    def _note_trouble(self, response: httpx.Response) -> None:
+        """How a caller was told that it cannot be done now."""
+        kind = response.headers.get("content-type", "")
+        code = response.json().get("code") if kind.startswith("application/problem+json") else None
+        self._load.journal.add(
+            "trouble", status=response.status_code, code=code, retry_after=response.headers.get("retry-after"),
+            type=kind, body=response.text[:2000],
+        )  # fmt: skip

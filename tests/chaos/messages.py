@@ -29,17 +29,20 @@ class Partner:
         self._commands: list[tuple[str, bytes]] = []
         self._grids: list[tuple[str, bytes]] = []
 
-    def poison(self) -> None:
-        """Three bodies that nobody can decode for each queue, an event of no known type, and a command of none."""
+    def poison(self) -> int:
+        """Three bodies that nobody can decode for each queue, an event of no known type, and a command of none.
+
+        This and the others: how many messages the broker confirmed.
+        """
         garbage = [b"\xff\xfe\x00", b"{", b"[1, 2]"]
         unknown = {"specversion": "1.0", "type": "wangge.registry.grid.exploded.v1", "data": {}}
         batch = [(COMMANDS, self._id(), body, "undecodable") for body in garbage]
         batch += [(GRID_TREE, self._id(), body, "undecodable") for body in (*garbage, json.dumps(unknown).encode())]
         nonsense = {"command": "incident.explode", "key": f"amqp-{self._id()}", "data": {}}
         batch.append((COMMANDS, self._id(), json.dumps(nonsense).encode(), "refused"))
-        self._send(batch)
+        return self._send(batch)
 
-    def commands(self) -> None:
+    def commands(self) -> int:
         """Good commands, each with an answer to be had, some of them twice at once."""
         for _ in range(5):
             draft = {
@@ -48,9 +51,9 @@ class Partner:
             }  # fmt: skip
             body = json.dumps({"command": "incident.create", "key": draft["summary"], "data": draft}).encode()
             self._commands.append((self._id(), body))
-        self._send([(COMMANDS, *each, "good") for each in self._commands[-5:]])
+        return self._send([(COMMANDS, *each, "good") for each in self._commands[-5:]])
 
-    def again(self) -> None:
+    def again(self) -> int:
         """Commands and registry events that were sent before, doubled and shuffled: all of it must change nothing."""
         if not self._commands:
             self.commands()
@@ -60,12 +63,12 @@ class Partner:
         if known:
             batch += [(GRID_TREE, *each, "good") for each in self._dice.choices(known, k=20)]
         self._dice.shuffle(batch)
-        self._send(batch)
+        return self._send(batch)
 
     def _id(self) -> str:
         return str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
 
-    def _send(self, batch: list[tuple[str, str, bytes, str]]) -> None:
+    def _send(self, batch: list[tuple[str, str, bytes, str]]) -> int:
         left = list(batch)
 
         def sent() -> bool:
@@ -76,6 +79,7 @@ class Partner:
             return True
 
         eventually(sent, within=SEND_SECONDS, every=0.5)
+        return len(batch)
 
     def _publish(self, left: list[tuple[str, str, bytes, str]]) -> None:
         parameters = pika.URLParameters(self._stack.broker_url)

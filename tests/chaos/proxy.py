@@ -11,6 +11,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,8 @@ class FaultProxy:
     bytes_per_second: int = 8_000
     mode: str = "pass"
     pairs: set[Pair] = field(default_factory=set)
+    done: Counter[str] = field(default_factory=Counter)
+    """By mode, how often it was felt: chunks held back, slowed or swallowed, connections cut or turned away."""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def start(self) -> None:
@@ -98,7 +101,7 @@ class FaultProxy:
         self._changed.set()
         self._changed = asyncio.Event()
         if mode == "refuse":
-            await self._reset(lambda _pair: True)
+            self.done["refuse"] += await self._reset(lambda _pair: True)
         elif mode == "pass":
             await self._reset(lambda pair: pair.deaf)
 
@@ -110,6 +113,7 @@ class FaultProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mode == "refuse":
+            self.done["refuse"] += 1
             writer.transport.abort()
             return
         try:
@@ -132,21 +136,28 @@ class FaultProxy:
                 end.close()
 
     async def _pump(self, pair: Pair, source: asyncio.StreamReader, sink: asyncio.StreamWriter, swallowed: str) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await source.read(CHUNK):
+                self.done["stall"] += self.mode == "stall"
                 while self.mode == "stall":
                     await self._changed.wait()
                 if self.mode == swallowed:
                     pair.deaf = True
+                    self.done[swallowed] += 1
                 if pair.deaf and self.mode == swallowed:
                     continue
                 await self._pass_on(data, sink)
             # One side has nothing more to say: the other hears of it, unless that too is lost.
             if not pair.deaf:
                 sink.write_eof()
+        except OSError:
+            # One side's reset is the other's: kept to ourselves, it would leave somebody waiting for ever.
+            if not pair.deaf:
+                pair.reset()
 
     async def _pass_on(self, data: bytes, sink: asyncio.StreamWriter) -> None:
         step = max(1, self.bytes_per_second // 10)
+        self.done["throttle"] += self.mode == "throttle"
         while data and self.mode == "throttle":
             sink.write(data[:step])
             data = data[step:]

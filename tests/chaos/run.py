@@ -1,24 +1,25 @@
 """`python -m tests.chaos.run --seed S --minutes M`: faults under load, then a verdict from the outside.
 
-Exit code 0 when nothing was violated; the report is .run/chaos/report.json beside the journal.
+Exit code 0 when nothing was violated; report.json, report.md and the journal go to `--folder` (.run/chaos).
+Runs beside each other need folders of their own and share nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import signal
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.stack.instance import CHECKOUT
-from tests.chaos import checker, settling
+from tests.chaos import aftermath, checker, disks, reporting, settling
 from tests.chaos.broken import BREAKAGES
-from tests.chaos.faults import Fault, Injector, draw, draw_short
+from tests.chaos.faults import KINDS, Fault, draw, draw_short
+from tests.chaos.injecting import Injector, left_out
 from tests.chaos.journal import Journal
 from tests.chaos.load import Load
 from tests.chaos.messages import Partner
@@ -27,8 +28,6 @@ from tests.chaos.watching import StreamReader, Witness
 from tests.support.eventually import eventually
 
 FOLDER = CHECKOUT / ".run" / "chaos"
-LISTED = 50
-TOLD_FROM = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,47 +46,60 @@ def run(asked: Asked) -> dict[str, Any]:
     """The report of one run on a stack of its own, which is gone afterwards."""
     for given in ("AMQP_URL", "DATABASE_URL"):
         os.environ.pop(given, None)
+    wanted = any(fault.kind == "disk-full" for fault in asked.faults)
+    why_no_disks = disks.enter_a_namespace_of_our_own() if wanted else ""
     journal = Journal(asked.folder / "journal.jsonl")
-    stack = ChaosStack(f"chaos-{os.getpid()}", breakage=asked.breakage)
+    stack = ChaosStack(f"chaos-{os.getpid()}", breakage=asked.breakage, small_disks=wanted and not why_no_disks)
     began = time.monotonic()
     try:
         stack.start()
-        say(began, f"stack is up: {stack.plan.address}")
-        report = _under_faults(asked, stack, journal, began)
+        say(began, f"stack is up: {stack.plan.address}, its files in {stack.at.directory}")
+        report = _under_faults(asked, stack, journal, began, left_out(stack, why_no_disks))
+        report["seconds"] = round(time.monotonic() - began, 1)
+        reporting.write(asked.folder, report)
     finally:
-        if not asked.keep:
+        if asked.keep:
+            print(f"the stack stays: nsenter -m -t {stack.lasting_pid()} {sys.executable} -m cli.main"
+                  f" down --destroy --instance {stack.instance}")  # fmt: skip
+        else:
             stack.close()
         journal.close()
-    report["seconds"] = round(time.monotonic() - began, 1)
-    (asked.folder / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     return report
 
 
-def _under_faults(asked: Asked, stack: ChaosStack, journal: Journal, began: float) -> dict[str, Any]:
+def _under_faults(
+    asked: Asked, stack: ChaosStack, journal: Journal, began: float, impossible: dict[str, str]
+) -> dict[str, Any]:
     reader, witness, load = StreamReader(stack, journal), Witness(stack, journal), Load(stack, journal, asked.seed)
     load.workers = asked.workers
     witness.start()
     reader.start()
     stack.fill()
+    eventually(lambda: not settling.waiting(stack), within=60, every=0.5)
     grids = grid_tree(stack)
     say(began, "the county is filled; load begins")
     load.start()
     injector = Injector(stack, journal, Partner(stack, journal, asked.seed))
     for number, fault in enumerate(asked.faults, 1):
-        say(began, f"{number:>3}/{len(asked.faults)} {fault}")
-        injector.inject(fault)
+        skipped = " (left out)" if fault.kind in impossible else ""
+        say(began, f"{number:>3}/{len(asked.faults)} {fault}{skipped}")
+        if not skipped:
+            injector.inject(fault)
     load.stop()
     stack.hurry()
-    back_after = settling.servers_back(stack)
-    drained_after, left = settling.drained(stack)
-    say(began, f"servers are back after {back_after:.1f} s; drained {drained_after:.1f} s later {left or ''}")
+    calm = settling.settle(stack)
+    say(
+        began, f"servers are back after {calm.servers_back:.1f} s; drained {calm.drained:.1f} s later {calm.left or ''}"
+    )
     load.join(within=90)
-    found = [f"drained: {each}" for each in left] + [f"at rest: {each}" for each in settling.run_out(stack)]
+    found = [f"drained: {each}" for each in calm.left] + [f"at rest: {each}" for each in settling.run_out(stack)]
     _wait_for_the_onlookers(stack, journal)
     reader.stop()
     witness.stop()
     found += _verdict(stack, journal, grids)
-    return _report(asked, journal, drained_after, found, stack)
+    if found:
+        aftermath.keep_logs(stack, asked.folder)
+    return reporting.report(asked.seed, journal, stack, calm, found, impossible)
 
 
 def _wait_for_the_onlookers(stack: ChaosStack, journal: Journal) -> None:
@@ -115,48 +127,11 @@ def _verdict(stack: ChaosStack, journal: Journal, grids: list[Any]) -> list[str]
 
 
 def grid_tree(stack: ChaosStack) -> list[Any]:
-    """What dispatch knows of the county, by SQL."""
+    """What dispatch knows of the county, and how often it took something in, by SQL."""
     return [
         stack.query("dispatch", f"SELECT {key}, version, retired FROM {table} ORDER BY 1")
         for key, table in (("code", "grid_node"), ("code", "centre"))
-    ]
-
-
-def _report(
-    asked: Asked, journal: Journal, drained_after: float, found: list[str], stack: ChaosStack
-) -> dict[str, Any]:
-    return {
-        "seed": asked.seed,
-        "faults": dict(Counter(f"{f['fault']} {f['target']}" for f in journal.of("fault")).most_common()),
-        "operations": {
-            **Counter(answer["outcome"] for answer in journal.of("answer")),
-            "asked again": sum(1 for _ in journal.of("again")),
-            "messages sent": sum(1 for _ in journal.of("sent")),
-            "timeline": stack.query("dispatch", "SELECT count(*) FROM timeline")[0][0],
-            "incidents": stack.query("dispatch", "SELECT count(*) FROM incident")[0][0],
-            "breaches": stack.query("dispatch", "SELECT count(*) FROM breach")[0][0],
-            "events on the stream": sum(1 for _ in journal.of("event")),
-            "events at the witness": sum(1 for _ in journal.of("witness")),
-            "gaps told": sum(1 for _ in journal.of("gap")),
-        },
-        "latest breach seconds by the fault before it": lateness(stack, journal),
-        "drained after seconds": round(drained_after, 1),
-        "violations": len(found),
-        "found": found[:LISTED],
-    }
-
-
-def lateness(stack: ChaosStack, journal: Journal) -> dict[str, float]:
-    """How late the latest breach after each fault was recorded, where that was more than `TOLD_FROM` seconds."""
-    rows = stack.query(
-        "dispatch", "SELECT extract(epoch FROM recorded_at)::float8, extract(epoch FROM due_at)::float8 FROM breach"
-    )
-    faults = [(fault["at"], f"{fault['fault']} {fault['target']}") for fault in journal.of("fault")]
-    latest: dict[str, float] = {}
-    for recorded, due in rows:
-        before = next((name for at, name in reversed(faults) if at <= recorded), "no fault")
-        latest[before] = max(latest.get(before, 0.0), round(recorded - due, 3))
-    return {name: seconds for name, seconds in latest.items() if seconds > TOLD_FROM}
+    ] + stack.query("dispatch", "SELECT revision FROM read_model")
 
 
 def say(began: float, line: str) -> None:
@@ -167,14 +142,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0, help="of faults; start, quiet and checks come on top")
+    parser.add_argument("--only", default="", help=f"kinds of fault, comma between: {', '.join(KINDS)}")
     parser.add_argument("--short", action="store_true", help="the fixed list of the short run, in the seed's order")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where report and journal go")
     parser.add_argument("--broken", choices=BREAKAGES, help="a mistake in dispatch's processes that must be found")
     parser.add_argument("--keep", action="store_true", help="leave the stack up, to look at what is left")
     given = parser.parse_args()
-    faults = draw_short(given.seed) if given.short else draw(given.seed, given.minutes * 60)
+    # What is asked to end takes its stack down first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    only = [kind for kind in given.only.split(",") if kind]
+    if not KINDS.keys() >= set(only):
+        parser.error(f"kinds of fault are {', '.join(KINDS)}")
+    broken = BREAKAGES.get(given.broken)
+    faults = (
+        broken.plan()
+        if broken
+        else draw_short(given.seed)
+        if given.short
+        else draw(given.seed, given.minutes * 60, only)
+    )
     report = run(Asked(given.seed, faults, given.folder, breakage=given.broken, keep=given.keep))
-    print(json.dumps(report, ensure_ascii=False, indent=1))
+    print(reporting.markdown(report))
     return 1 if report["violations"] else 0
 
 

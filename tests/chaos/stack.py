@@ -19,18 +19,22 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from cli.stack import packages, ports, process
+from cli.stack import down, packages, ports, process
+from cli.stack import up as starting
 from cli.stack.instance import CHECKOUT, Instance
 from cli.stack.parts import PARTS
 from cli.stack.plan import Plan, make_plan, read_plan
 from cli.stack.process import Identity
 from cli.stack.state import State
-from cli.stack.up import up
+from tests.chaos.clocks import Clocks
+from tests.chaos.disks import SmallDisk
 from tests.chaos.proxy import FaultProxy
 from tests.e2e.county import County
 from tests.support.eventually import eventually
 
 REPLICATED = ("dispatch", "dispatch-sidecar")
+SERVERS = ("broker", "postgres")
+START_SECONDS = 180.0
 TARGETS = {"push": 2.0, "assign": 2.0, "arrive": 3.0}
 """Seconds; every clock of a run comes due within it."""
 POLICY = {
@@ -44,13 +48,16 @@ POLICY = {
 
 
 class ChaosStack(County):
-    """Start with `start`, end with `close` (which destroys all data)."""
+    """From `start` to `close`, which destroys all data. `small_disks`: the servers have disks that can be filled."""
 
-    def __init__(self, instance: str, *, breakage: str | None = None) -> None:
+    def __init__(self, instance: str, *, breakage: str | None = None, small_disks: bool = False) -> None:
         super().__init__(instance)
         self.at = Instance.named(instance)
         self.proxies: dict[str, FaultProxy] = {}
+        self.clocks = Clocks()
+        self.disks: dict[str, SmallDisk] = {}
         self._breakage = breakage
+        self._small_disks = small_disks
 
     @property
     def plan(self) -> Plan:
@@ -69,16 +76,44 @@ class ChaosStack(County):
         self._start_proxies(plan)
         for part in parts["parts"]:
             if part["kind"] == "service":
-                part["env"] = self._through_proxies(plan, part)
+                part["env"] = self._through_proxies(plan, part) | self.clocks.environment(part["name"])
                 if self._breakage and part.get("service") == "dispatch":
                     part["command"] = ["-m", "tests.chaos.broken", self._breakage, part["command"][1]]
         file.write_text(json.dumps(parts), encoding="utf-8")
-        up(self.at, say=lambda _line: None, parts_file=file)
+        self._mount(plan)
+        self._start_supervisor(plan)
+
+    def _mount(self, plan: Plan) -> None:
+        if self._small_disks:
+            assert plan.broker is not None
+            assert plan.postgres is not None
+            places = {"broker": plan.broker.directory / "mnesia", "postgres": plan.postgres.data}
+            self.disks = {name: SmallDisk(place) for name, place in places.items()}
+            for disk in self.disks.values():
+                disk.mount()
+
+    def _start_supervisor(self, plan: Plan) -> None:
+        more = self.at.directory / "chaos-environment.json"
+        more.write_text(json.dumps({name: self.clocks.environment(name) for name in SERVERS}), encoding="utf-8")
+        log, command = self.at.log("supervisor"), [sys.executable, "-m", "tests.chaos.supervising"]
+        child = process.spawn([*command, self.instance, str(more)], log=log, env=os.environ, cwd=CHECKOUT)
+        identity = process.started(child)
+        starting.wait_for(self.at, lambda state: state.supervisor == identity)
+        starting.follow(self.at, lambda _line: None, START_SECONDS)
 
     def close(self) -> None:
         for name in list(self.proxies):
             self.proxies.pop(name).stop()
+        down.down(self.at, say=lambda _line: None)
+        for disk in self.disks.values():
+            disk.unmount()
         super().close()
+        self.clocks.close()
+
+    def lasting_pid(self) -> int:
+        """A process that lives as long as the stack, and sees the disks that only this run sees."""
+        state = State.read(self.at)
+        return 0 if state is None or state.supervisor is None else state.supervisor.pid
 
     def token(self) -> str:
         return self.plan.secrets["token"]

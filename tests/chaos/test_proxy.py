@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from cli.stack import ports
-from tests.chaos.proxy import FaultProxy
+from tests.chaos.proxy import LINGER_ZERO, FaultProxy
 from tests.support.eventually import eventually
 
 
@@ -57,6 +57,25 @@ def test_a_reset_is_seen_by_the_client_and_forgotten_by_the_proxy(proxy: FaultPr
     with pytest.raises(ConnectionResetError):
         client.recv(1)
     eventually(lambda: not proxy.pairs)
+
+
+def test_a_reset_of_the_server_reaches_the_client() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = ports.choose(["proxy"], seed="test-proxy-reset")["proxy"]
+        proxy = FaultProxy("test", port, server.getsockname()[1])
+        proxy.start()
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.settimeout(2)
+                accepted, _ = server.accept()
+                client.sendall(b"x")
+                assert accepted.recv(1) == b"x"
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+                accepted.close()
+                with pytest.raises(ConnectionResetError):
+                    client.recv(1)
+        finally:
+            proxy.stop()
 
 
 def test_what_was_stalled_comes_when_the_stall_ends(proxy: FaultProxy, client: socket.socket) -> None:

@@ -72,13 +72,15 @@ def judge(
 ) -> tuple[str, ...]:
     """The flags of a stamp about to be set between its neighbours' effective times. Never moves a time.
 
+    What happens as it is recorded is never refused for its order: then it is our own clock that was set back (or the
+    earlier stage was told from a clock ahead of ours), and whoever reports can do nothing about it. It is flagged.
     Raises Invalid `stamp_in_future`, `stamp_before_previous` or `stamp_after_next` where the policy says `refuse`.
     """
     at, now = report.occurred_at, report.recorded_at
     flags: tuple[str, ...] = ()
     if at > now and (at - now).total_seconds() > rules.future_tolerance_seconds:
         flags += _flag("future", rules.future, "stamp_in_future", "is after it was recorded", recorded_at=now)
-    order = rules.order_backfill if backfill else rules.order
+    order = "flag" if at == now else rules.order_backfill if backfill else rules.order
     if previous is not None and at < previous:
         flags += _flag(
             "before_previous", order, "stamp_before_previous", "is before the stage that precedes it", previous=previous

@@ -31,6 +31,13 @@ def test_a_stamp_before_the_stage_that_precedes_it_is_refused_with_the_time_of_t
     assert refused.value.extra["previous"] == "2026-01-02T03:00:05.000000Z"
 
 
+def test_what_happens_now_is_flagged_and_not_refused_after_our_own_clock_was_set_back():
+    incident = received(at=5)
+    desk.push(incident, ROUTE, report(3, recorded=3))
+    assert incident.stamps["pushed"].flags == ("before_previous",)
+    assert (incident.pushed_at, incident.state) == (t(3), IncidentState.PUSHED)
+
+
 def test_a_policy_may_flag_instead_and_the_time_stays_as_told():
     incident = received(at=5, policy=LENIENT)
     desk.push(incident, ROUTE, report(4, recorded=20))
