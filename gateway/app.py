@@ -26,6 +26,7 @@ from gateway.standards.openapi import document_bytes
 from gateway.streams.broker_stream import BrokerStream
 from gateway.streams.ring import Ring
 from gateway.streams.sse import Streams
+from gateway.together import Together
 
 
 class ServedDocuments:
@@ -45,7 +46,8 @@ class Gateway:
         self.draining = asyncio.Event()
         self._ring = ring
         streams = Streams(ring, self._stream, self.draining, settings.stream_slow_seconds)
-        self.serving = Serving(settings, self._rpc, DevelopmentToken(settings.token), streams, ServedDocuments())
+        token = DevelopmentToken(settings.token)
+        self.serving = Serving(settings, self._rpc, Together(self._rpc), token, streams, ServedDocuments())
         self.app: ASGIApp = Edge(self._router())
 
     def drain(self) -> None:

@@ -18,6 +18,9 @@ RPC_SECONDS = Histogram(
     ("service", "method", "outcome"),
     buckets=_LATENCY,
 )
+COMMANDS_TOGETHER = Histogram(
+    "wangge_gateway_together_size_calls", "Commands that travelled in one call", buckets=(1, 2, 5, 10, 25, 50, 100, 250)
+)
 RPC_IN_FLIGHT = Gauge("wangge_gateway_rpc_in_flight", "Calls waiting for their answer")
 FEED_LINES = Counter("wangge_gateway_feed_lines_total", "Lines answered on /v1/feed", ("outcome",))
 FEED_SPOOLED_BYTES = Gauge("wangge_gateway_feed_spooled_bytes", "Answers waiting on disk for clients that do not read")

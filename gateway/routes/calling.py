@@ -69,9 +69,8 @@ async def command(call: Call) -> ASGIApp:
     envelope = build_envelope(call, key, await read_object(call.request))
     check_envelope(envelope)
     seconds = call.serving.settings.command_seconds
-    arguments = {"commands": [envelope]}
-    reply = await call.serving.rpc.call("dispatch", "execute", arguments, timeout_s=seconds, caller=caller_of(call))
-    return command_response(call, reply["answers"][0])
+    answer = await call.serving.commands.execute(envelope, timeout_s=seconds, caller=caller_of(call))
+    return command_response(call, answer)
 
 
 def idempotency_key(call: Call) -> str:

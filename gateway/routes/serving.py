@@ -9,6 +9,7 @@ from gateway.rpc import RpcClient
 from gateway.security.token import Authority
 from gateway.settings import GatewaySettings
 from gateway.streams.sse import Streams
+from gateway.together import Together
 
 
 class Documents(Protocol):
@@ -24,6 +25,7 @@ class Serving:
 
     settings: GatewaySettings
     rpc: RpcClient
+    commands: Together
     authority: Authority
     streams: Streams
     documents: Documents

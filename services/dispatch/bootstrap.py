@@ -52,13 +52,19 @@ class Dispatch:
     transactions: Transactions
     looks: Looks
     messages: MessageStore
-    joined: Joiner[Request, list[Answer]]
+    joined: Joiner[Sequence[Request], list[list[Answer]]]
 
     def execute(self, batch: Sequence[Any], actor: Actor) -> list[Answer]:
-        """Answer a batch of commands, in one transaction with those of others who ask at the same time."""
-        request = Request(batch, actor, current_traceparent())
-        executing.refuse_too_many(request)
-        return self.joined(request)
+        """Answer a batch of commands; see `execute_requests`."""
+        return self.execute_requests([Request(batch, actor, current_traceparent())])[0]
+
+    def execute_requests(self, requests: Sequence[Request]) -> list[list[Answer]]:
+        """Answer each request, in one transaction with those of others who ask at the same time.
+
+        Raises Invalid `too_many_commands`, and what is retryable because then nothing was done.
+        """
+        executing.refuse_too_many(requests)
+        return self.joined(requests)
 
     def ask(self, query: Callable[..., dict[str, Any]], *arguments: Any, **named: Any) -> dict[str, Any]:
         """What a query of `application` answers, from one snapshot."""
@@ -88,12 +94,11 @@ def build(settings: Settings, engine: Engine) -> Dispatch:
     shared = shared_by(settings)
     transactions = Transactions(engine, shared)
 
-    def run(requests: list[Request]) -> list[list[Answer]]:
-        return executing.execute_together(requests, transactions, _problem)
+    def run(turn: list[Sequence[Request]]) -> list[list[list[Answer]]]:
+        answers = iter(executing.execute_together([each for asked in turn for each in asked], transactions, _problem))
+        return [[next(answers) for _ in asked] for asked in turn]
 
-    joined = Joiner(
-        run, weigh=lambda request: len(request.commands), most=executing.MOST_COMMANDS, at_once=JOINED_AT_ONCE
-    )
+    joined = Joiner(run, weigh=executing.weight, most=executing.MOST_COMMANDS, at_once=JOINED_AT_ONCE)
     return Dispatch(
         transactions,
         Looks(engine, shared, settings.database_connections - KEPT_FOR_COMMANDS),

@@ -47,22 +47,22 @@ class _Asked:
 
 
 def execute(batch: Sequence[Any], actor: Actor, transact: Transact, problem_of: ProblemOf) -> list[Answer]:
-    """Answer every command of one actor's batch, in order; see `execute_together`."""
-    return execute_together([Request(batch, actor)], transact, problem_of)[0]
+    """Answer every command of one actor, in order; see `execute_together`. Raises Invalid `too_many_commands`."""
+    requests = [Request(batch, actor)]
+    refuse_too_many(requests)
+    return execute_together(requests, transact, problem_of)[0]
 
 
 def execute_together(requests: Sequence[Request], transact: Transact, problem_of: ProblemOf) -> list[list[Answer]]:
     """Answer every command of every request, in order, in one transaction.
 
     A command that breaks its schema, or is refused, is answered with its problem and changes nothing; the others go on.
-    An unexpected error has the commands run one by one, so that it stays alone. Raises Invalid `too_many_commands`, and
-    an error that is `retryable` (the database is away), because then nothing was done.
+    An unexpected error has the commands run one by one, so that it stays alone. Raises an error that is `retryable`
+    (the database is away), because then nothing was done.
     """
-    for request in requests:
-        refuse_too_many(request)
     answers: dict[int, Answer] = {}
     asked: list[_Asked] = []
-    places = iter(range(sum(len(request.commands) for request in requests)))
+    places = iter(range(weight(requests)))
     for request in requests:
         for raw, place in zip(request.commands, places, strict=False):
             try:
@@ -75,9 +75,14 @@ def execute_together(requests: Sequence[Request], transact: Transact, problem_of
     return [[answers[next(told)] for _ in request.commands] for request in requests]
 
 
-def refuse_too_many(request: Request) -> None:
+def weight(requests: Sequence[Request]) -> int:
+    """How many commands there are."""
+    return sum(len(request.commands) for request in requests)
+
+
+def refuse_too_many(requests: Sequence[Request]) -> None:
     """Raises Invalid `too_many_commands`."""
-    if len(request.commands) > MOST_COMMANDS:
+    if weight(requests) > MOST_COMMANDS:
         raise Invalid("too_many_commands", f"at most {MOST_COMMANDS} commands at once", field="commands", rule="most")
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
+from chassis.errors import MalformedRequest
 from chassis.nameko.delivery import Delivery, Undecodable
 from contracts import envelope
 from contracts.catalogue import load_data
 from contracts.refusal import InvalidMessage
-from services.dispatch.application.ports import Actor
+from services.dispatch.application.ports import Actor, Request
 
 _NOBODY = "amqp"
 
@@ -40,6 +41,17 @@ def sender_of(delivery: Delivery) -> Actor:
     """Who sent a command: the broker's user, which RabbitMQ has verified when the property is set."""
     user = delivery.properties.user_id or _NOBODY
     return Actor(subject=user, client=f"amqp:{user}")
+
+
+def request_of(told: Any) -> Request:
+    """One caller's part of a call that carries several. Raises MalformedRequest."""
+    try:
+        actor, commands, trace = orjson.loads(told["actor"]), told["commands"], told["traceparent"]
+    except (KeyError, TypeError, ValueError):
+        actor = commands = trace = None
+    if not isinstance(commands, list) or not isinstance(actor, dict):
+        raise MalformedRequest("a request has an actor (JSON text), a traceparent and commands", field="requests")
+    return Request(commands, caller(actor), trace if isinstance(trace, str) else None)
 
 
 def caller(told: Mapping[str, Any]) -> Actor:

@@ -24,7 +24,7 @@ from chassis.topology import Subscription
 from contracts.names import DISPATCH, REGISTRY, REGISTRY_AGGREGATES, commands_exchange, events_exchange, facts
 from services.dispatch import bootstrap
 from services.dispatch.application import queries, reports
-from services.dispatch.entrypoints.messages import caller, command_of, event_of, sender_of
+from services.dispatch.entrypoints.messages import caller, command_of, event_of, request_of, sender_of
 from services.dispatch.settings import Settings
 
 GRID_TREE = Subscription(
@@ -52,6 +52,10 @@ class DispatchService:
     @rpc
     def execute(self, commands: list[Any]) -> dict[str, Any]:
         return {"answers": self.dispatch.execute(commands, caller(self.call.actor))}
+
+    @rpc
+    def execute_together(self, requests: list[Any]) -> dict[str, Any]:
+        return {"answers": self.dispatch.execute_requests([request_of(each) for each in requests])}
 
     @rpc
     def get_incident(self, incident: str, include: Any = ()) -> dict[str, Any]:

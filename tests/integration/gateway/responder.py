@@ -58,7 +58,7 @@ class Responder:
 
     def commands(self) -> list[dict[str, Any]]:
         """Every command that was executed, in order of arrival, repeats included."""
-        return [command for call in self.seen if call.method == "execute" for command in call.arguments["commands"]]
+        return [command for call in self.seen for command in commands_of(call.method, call.arguments)]
 
     def _serve(self) -> None:
         connection = pika.BlockingConnection(pika.URLParameters(self._url))
@@ -99,7 +99,17 @@ def accepting(method: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """A handler that accepts every command and echoes the arguments of every query."""
     if method == "execute":
         return {"result": {"answers": [accepted(command) for command in arguments["commands"]]}}
+    if method == "execute_together":
+        asked = [request["commands"] for request in arguments["requests"]]
+        return {"result": {"answers": [[accepted(command) for command in commands] for commands in asked]}}
     return {"result": {"method": method, "arguments": arguments}}
+
+
+def commands_of(method: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """The commands in a call, whether of one caller or of several."""
+    if method == "execute_together":
+        return [command for request in arguments["requests"] for command in request["commands"]]
+    return list(arguments["commands"]) if method == "execute" else []
 
 
 def accepted(command: dict[str, Any]) -> dict[str, Any]:
