@@ -22,7 +22,7 @@ _BEGIN = {
 
 
 class LazyConnection(extensions.connection):
-    """To be given to psycopg2 as ``connection_factory``. It has no cursors that live in the server (named ones)."""
+    """To be given to psycopg2 as ``connection_factory``."""
 
     begins_with: str | None = "BEGIN"
 
@@ -59,7 +59,11 @@ class LazyCursor(extensions.cursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:
         """Run a statement, in a transaction that it opens when none is open."""
-        if self._opens():
+        if self.name is not None:
+            # One that lives in the server: psycopg2 takes our transaction for none and wants it held beyond its end.
+            self.withhold = True
+            self._open()
+        elif self._opens():
             if isinstance(query, str):
                 query = f"{self.connection.begins_with};{query}"
             else:

@@ -33,14 +33,9 @@ class County:
             now = database_now(connection)
             subjects = [uuid.uuid4() for _ in seconds]
             connection.execute(self.incident.insert(), [{"id": subject, "seen": 0} for subject in subjects])
-            arm(
-                connection,
-                self.table,
-                [
-                    Deadline(str(subject), kind, generation, now + timedelta(seconds=ahead))
-                    for subject, ahead in zip(subjects, seconds, strict=True)
-                ],
-            )
+            due = (now + timedelta(seconds=ahead) for ahead in seconds)
+            rows = [Deadline(str(key), kind, generation, at) for key, at in zip(subjects, due, strict=True)]
+            arm(connection, self.table, rows)
             return [str(subject) for subject in subjects]
 
         return in_transaction(self.engine, work)

@@ -66,13 +66,18 @@ def test_a_first_statement_that_fails_can_be_rolled_back(raw):
         assert status(raw) == "idle"
 
 
-def test_many_rows_and_a_copy_are_in_the_transaction_too(raw, tmp_path):
+def test_many_rows_a_copy_and_a_cursor_of_the_server_are_in_the_transaction_too(raw, tmp_path):
     with raw.cursor() as cursor:
         cursor.executemany("INSERT INTO incident (id) VALUES (%s)", [(str(uuid.uuid4()),) for _ in range(3)])
         assert status(raw) == "open"
     raw.rollback()
     with raw.cursor() as cursor, (tmp_path / "rows").open("wb") as file:
         cursor.copy_expert("COPY (SELECT 1) TO STDOUT", file)
+        assert status(raw) == "open"
+    raw.rollback()
+    with raw.cursor("walk") as cursor:
+        cursor.execute("SELECT * FROM generate_series(1, 3)")
+        assert [value for (value,) in cursor] == [1, 2, 3]
         assert status(raw) == "open"
     raw.rollback()
     with raw.cursor() as cursor:
