@@ -28,11 +28,14 @@ class Journal:
             self._entries.append(entry)
             self._file.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
 
+    def all(self) -> list[dict[str, Any]]:
+        """Every entry so far, oldest first."""
+        with self._lock:
+            return list(self._entries)
+
     def of(self, kind: str) -> Iterator[dict[str, Any]]:
         """All entries of a kind so far, oldest first."""
-        with self._lock:
-            entries = list(self._entries)
-        return (entry for entry in entries if entry["kind"] == kind)
+        return (entry for entry in self.all() if entry["kind"] == kind)
 
     def close(self) -> None:
         self._file.close()

@@ -102,13 +102,54 @@ def test_an_event_that_was_recorded_and_never_told_is_found(evidence: Evidence) 
 
 def test_an_event_that_was_told_and_never_recorded_is_found(evidence: Evidence) -> None:
     told = {"subject": HOME, "sequence": 5, "type": "wangge.dispatch.incident.note_added.v1", "id": "x"}
-    evidence.journal.add("event", offset=9, **told)
+    evidence.journal.add("event", offset=4, **told)
     assert rules(evidence) == {"every_event_was_told"}
 
 
 def test_a_stream_that_goes_back_without_telling_is_found(evidence: Evidence) -> None:
     first = next(evidence.journal.of("event"))
     evidence.journal.add("event", **{k: v for k, v in first.items() if k not in {"at", "kind"}})
+    assert rules(evidence) == {"the_stream_is_in_order"}
+
+
+def without_offset(evidence: Evidence, offset: int) -> list[dict[str, Any]]:
+    """The journal as if the stream had not brought what stands at `offset`; what it was brought after it."""
+    entries = evidence.journal._entries
+    at_it = next(n for n, each in enumerate(entries) if each["kind"] == "event" and each["offset"] == offset)
+    del entries[at_it]
+    later = entries[at_it:]
+    del entries[at_it:]
+    return later
+
+
+@pytest.mark.parametrize(
+    ("gap", "excused"),
+    [
+        (None, False),
+        ({"from": 1, "to": 1, "reason": "retention"}, True),
+        ({"from": 1, "to": None, "reason": "stream_restarted"}, True),
+    ],
+)
+def test_an_event_that_is_missing_on_the_stream_must_be_in_a_gap_that_was_told(
+    evidence: Evidence, gap: dict[str, Any] | None, *, excused: bool
+) -> None:
+    later = without_offset(evidence, 1)
+    if gap is not None:
+        evidence.journal.add("gap", **gap)
+    evidence.journal._entries.extend(later)
+    assert ("the_stream_is_in_order" in rules(evidence)) is not excused
+
+
+def test_a_gap_that_was_told_long_ago_excuses_nothing(evidence: Evidence) -> None:
+    later = without_offset(evidence, 1)
+    evidence.journal._entries.insert(0, {"kind": "gap", "from": 0, "to": 0, "reason": "retention", "at": 0.0})
+    evidence.journal._entries.extend(later)
+    assert "the_stream_is_in_order" in rules(evidence)
+
+
+def test_a_hole_in_the_offsets_is_found_although_every_aggregate_is_whole(evidence: Evidence) -> None:
+    for each in evidence.journal.of("event"):
+        each["offset"] += 5 * (each["offset"] > 2)
     assert rules(evidence) == {"the_stream_is_in_order"}
 
 

@@ -11,8 +11,6 @@ from chassis.deadlines import Deadline, DeadlineClock, arm, disarm
 
 pytestmark = pytest.mark.integration
 
-MISSING = uuid.UUID(int=0)
-
 
 @pytest.fixture
 def county(engine, tables):
