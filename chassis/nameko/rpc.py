@@ -21,10 +21,11 @@ from nameko.exceptions import ContainerBeingKilled, IncorrectSignature
 from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
 
 from chassis import metrics
+from chassis.calls import Call, call_of
 from chassis.errors import DeadlineExceeded, MalformedRequest, ServiceError
 from chassis.link import BrokerLost, Link, Message
 from chassis.logs import get_logger
-from chassis.nameko.call_context import Call, CallContext, call_of
+from chassis.nameko.call_context import CallContext
 from chassis.nameko.problems import UnknownMethod, problem_of
 from chassis.nameko.workers import spawn_worker
 from chassis.topology import RPC_EXCHANGE
@@ -133,7 +134,7 @@ class RpcServer(SharedExtension, ProviderCollector):
             if provider is None:
                 raise UnknownMethod(f"{self.container.service_name} has no method {name}")
             args, kwargs = _arguments(provider, body)
-            call = call_of(properties.headers or {})
+            call = call_of(properties.headers or {}, properties.expiration)
             if call.is_late():
                 raise DeadlineExceeded("the deadline passed before the call was started")
         except ServiceError as refused:

@@ -87,7 +87,11 @@ class SampleService:
 
     @rpc
     def whoami(self):
-        return {"actor": dict(self.call.actor), "deadline": self.call.deadline, "traceparent": current_traceparent()}
+        return {
+            "actor": dict(self.call.actor),
+            "seconds_left": self.call.seconds_left(),
+            "traceparent": current_traceparent(),
+        }
 
     @rpc
     def slow(self, seconds):
