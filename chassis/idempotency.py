@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from chassis.prepared import ask
 from chassis.script import Executes
 
 Key = tuple[str, str]
@@ -40,7 +41,8 @@ def recall(
     Every command begins by asking both: what it has to know besides travels in the same round trip.
     """
     clients, names = zip(*keys, strict=True) if keys else ((), ())
-    rows = connection.exec_driver_sql(
+    rows = ask(
+        connection,
         f"SELECT {''.join(each + ', ' for each in beside)}client, key, fingerprint, answer"
         " FROM (SELECT) AS always LEFT JOIN (SELECT client, key, fingerprint, answer"
         f" FROM {table.fullname}"

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
+from chassis.prepared import Message
+
 COMMIT_SENT = "wangge.commit_sent"
 """In a connection's ``info``: its transaction may have been committed, even if no answer to that came."""
 
@@ -25,8 +27,7 @@ class Script:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._statements: list[str] = []
-        self._parameters: list[Any] = []
+        self._statements: list[tuple[str, Sequence[Any]]] = []
 
     @property
     def info(self) -> dict[Any, Any]:
@@ -34,19 +35,20 @@ class Script:
 
     def exec_driver_sql(self, statement: str, parameters: Sequence[Any] = (), /) -> None:
         """Add a statement; what it would have answered nobody learns."""
-        self._statements.append(statement)
-        self._parameters += parameters
+        self._statements.append((statement, parameters))
 
     def run(self, *, commit: bool = False) -> None:
         """Send what was collected, in the transaction that is open, which ``commit`` ends.
 
         Raises what the first failing statement raises; the transaction is then of no further use.
         """
-        if commit and self._statements:
-            self._statements.append("COMMIT")
+        if not self._statements:
+            return
+        message = Message(self._connection)
+        for statement, parameters in self._statements:
+            message.add(statement, parameters)
+        self._statements.clear()
+        if commit:
+            message.end("COMMIT")
             self._connection.info[COMMIT_SENT] = True
-        if self._statements:
-            statements, parameters = ";\n".join(self._statements), tuple(self._parameters)
-            self._statements.clear()
-            self._parameters.clear()
-            self._connection.exec_driver_sql(statements, parameters)
+        message.send()

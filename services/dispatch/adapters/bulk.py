@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
+from chassis.prepared import ask
 from chassis.script import Executes
 
 Columns = Sequence[tuple[str, str]]
@@ -25,12 +26,18 @@ def select(
     return list(rows)
 
 
+def select_again(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Every row of a statement that is asked all day: prepared. Each %(name)s is followed by its type."""
+    rows: Sequence[Any] = ask(connection, statement, parameters).fetchall()
+    return list(rows)
+
+
 def join_each(connection: Connection, columns: Columns, rows: Sequence[Row], subselect: str) -> list[tuple[Any, ...]]:
     """The first of `columns` with every row that `subselect` finds for one of `rows`, which it knows as `q`."""
     statement = (
         f"SELECT q.{columns[0][0]}, found.* FROM {_record_set(columns, 'q')} CROSS JOIN LATERAL ({subselect}) AS found"
     )
-    found: Sequence[Any] = connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).fetchall()
+    found: Sequence[Any] = ask(connection, statement, (orjson.dumps(rows).decode(),)).fetchall()
     return list(found)
 
 
@@ -72,11 +79,14 @@ def update(
     )
     shape = [(key, "uuid"), *columns, *([(only[0], "integer")] if only else [])]
     narrowed = f'AND t."{only[1]}" = v."{only[0]}"' if only else ""
-    statement = f"UPDATE {table} AS t SET {changes} FROM {_record_set(shape)} WHERE t.{key} = v.{key} {narrowed}"
+    source = f"given, {_record_set(shape, rows='given.rows')}" if must_exist else _record_set(shape)
+    statement = f"UPDATE {table} AS t SET {changes} FROM {source} WHERE t.{key} = v.{key} {narrowed}"
     if must_exist:
         # A script learns of no row count; that a row is missing is an error of the statement itself.
-        found = f"(count(*) = {len(rows)})::integer"
-        statement = f"WITH written AS ({statement} RETURNING 1) SELECT 1 / {found} FROM written"
+        statement = (
+            f"WITH given AS (SELECT %s::json AS rows), written AS ({statement} RETURNING 1)"
+            " SELECT 1 / (count(*) = (SELECT json_array_length(rows) FROM given))::integer FROM written"
+        )
     done = connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),))
     return None if done is None else int(done.rowcount)
 
@@ -91,6 +101,6 @@ def _names(columns: Columns) -> str:
     return ", ".join(f'"{name}"' for name, _ in columns)
 
 
-def _record_set(columns: Columns, name: str = "v") -> str:
+def _record_set(columns: Columns, name: str = "v", rows: str = "%s::json") -> str:
     shape = ", ".join(f'"{column}" {kind}' for column, kind in columns)
-    return f"json_to_recordset(%s::json) AS {name} ({shape})"
+    return f"json_to_recordset({rows}) AS {name} ({shape})"

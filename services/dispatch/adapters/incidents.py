@@ -85,7 +85,7 @@ class IncidentRepository:
             "numbers": [number for _, number in references],
             "assignments": list(assignment_ids),
         }
-        self._take(bulk.select(self._connection, _LOCK, wanted))
+        self._take(bulk.select_again(self._connection, _LOCK, wanted))
         # What was asked for and is not there: remembered, so that nobody asks again.
         self._by_id = {**dict.fromkeys(ids), **self._by_id}
         self._by_reference = {**dict.fromkeys(references), **self._by_reference}
@@ -220,7 +220,7 @@ class IncidentRepository:
         if not fresh:
             return
         of_incident: dict[UUID, list[Assignment]] = {row[0]: [] for row in fresh}
-        for *belonging, duplicate in bulk.select(self._connection, _BELONGINGS, {"ids": list(of_incident)}):
+        for *belonging, duplicate in bulk.select_again(self._connection, _BELONGINGS, {"ids": list(of_incident)}):
             if duplicate is not None:
                 self._under.setdefault(belonging[1], set()).add(duplicate)
                 continue
