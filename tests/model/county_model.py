@@ -163,8 +163,7 @@ def _correct(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
 def _assign(county: County, ask: Ask, told: Told) -> tuple[Case, Going]:
     case, team = county.case(ask.number), ask.team
     if team is None:
-        if case.state == "received":
-            raise Refused("not_pushed")
+        field_model.need_for_a_team(case, told)
         team = county.recommended(case, told.now)
         if team is None:
             raise Refused("no_team_available")

@@ -42,11 +42,7 @@ def above(level: str | None) -> str | None:
 
 def assign(case: Case, team: str, told: Told, *, auto: bool = False) -> Going:
     """Offer the incident to a team."""
-    if case.state == "received":
-        raise Refused("not_pushed")
-    resolved = case.at("resolved")
-    if not (case.state == "resolved" and resolved is not None and told.at <= resolved):
-        need(case, AT_WORK)
+    need_for_a_team(case, told)
     _refuse_twice(case, team)
     if any(g.team == team and g.is_open for joined in case.joined.values() for g in joined.case.teams):
         raise Refused("team_already_assigned")
@@ -62,6 +58,15 @@ def assign(case: Case, team: str, told: Told, *, auto: bool = False) -> Going:
     watch_arrival(case, told)
     case.judge(told.now)
     return going
+
+
+def need_for_a_team(case: Case, told: Told) -> None:
+    """A team can be sent, whichever: at work, or resolved later than it went."""
+    if case.state == "received":
+        raise Refused("not_pushed")
+    resolved = case.at("resolved")
+    if not (case.state == "resolved" and resolved is not None and told.at <= resolved):
+        need(case, AT_WORK)
 
 
 def watch_arrival(case: Case, told: Told) -> None:

@@ -28,7 +28,7 @@ from services.dispatch.domain.errors import Invalid, Refusal
 
 MOST_COMMANDS = 500
 # On a crowded machine 500 commands take longer than a frozen process is allowed to hold its locks.
-_SIGN_OF_LIFE = 100
+_SIGN_OF_LIFE = 25
 _NOT_THE_BODY = frozenset({"key", "view"})
 
 

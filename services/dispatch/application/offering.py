@@ -65,10 +65,8 @@ def move_on(context: Context, incident: Incident, gone: Assignment, report: Repo
 
 
 def _recommended(context: Context, incident: Incident, report: Report, note: str | None) -> Assignment:
-    if incident.state is IncidentState.RECEIVED:
-        raise Conflict(
-            "not_pushed", "the incident is on no centre's desk yet; push it first", incident_id=str(incident.id)
-        )
+    # First: that nobody is free is no answer for an incident that nobody can be sent to.
+    fieldwork.refuse_unless_assignable(incident, report)
     ranked = outcomes(context, incident)
     best = next((outcome for outcome in ranked if outcome.rank == 1), None)
     if best is None:

@@ -40,7 +40,10 @@ def assign(incident: Incident, offer: Offer, report: Report, note: str | None = 
     A resolved incident takes an assignment that happened before it was resolved. Raises Conflict
     `team_already_assigned`, `not_pushed`, `incident_merged`, `impossible_transition`; Invalid for the stamp.
     """
-    _refuse_unless_assignable(incident, offer, report)
+    refuse_unless_assignable(incident, report)
+    _refuse_twice(incident, offer.team_id)
+    if any(offer.team_id in duplicate.going for duplicate in incident.absorbed.values()):
+        raise _on_it_already(offer.team_id)
     previous = incident.at("reopened") or incident.at("pushed")
     flags = _judged(incident, report, previous=previous) + offer.flags
     seq = len(incident.assignments) + 1
@@ -194,7 +197,8 @@ def end_assignment(incident: Incident, assignment: Assignment, ending: str, stam
     stop_awaiting(incident, assignment)
 
 
-def _refuse_unless_assignable(incident: Incident, offer: Offer, report: Report) -> None:
+def refuse_unless_assignable(incident: Incident, report: Report) -> None:
+    """Raises Conflict `not_pushed`, `incident_merged`, `impossible_transition`, whoever was to be sent."""
     if incident.state is IncidentState.RECEIVED:
         raise Conflict(
             "not_pushed",
@@ -208,9 +212,6 @@ def _refuse_unless_assignable(incident: Incident, offer: Offer, report: Report) 
     )
     if not told_late:
         refuse_unless(incident, AT_WORK, "assign")
-    _refuse_twice(incident, offer.team_id)
-    if any(offer.team_id in duplicate.going for duplicate in incident.absorbed.values()):
-        raise _on_it_already(offer.team_id)
 
 
 def _refuse_twice(incident: Incident, team_id: UUID) -> None:

@@ -23,13 +23,20 @@ def office(new_database, new_vhost, tmp_path_factory):
 
 
 def plans_of(office, ask):
-    """The plans of a question's statements over the big tables, made without reading a whole table if it can be."""
+    """The plans of a question's statements over the big tables, made without reading a whole table if it can be.
+
+    One that is prepared is explained as it is executed, with its name's text for what it reads.
+    """
     asked = []
 
     def note(_connection, _cursor, statement, parameters, _context, _many):
-        if statement.lstrip().startswith(("SELECT", "WITH")) and BIG & set(statement.split()):
-            asked.append((statement, parameters))
+        reads = BIG & set(statement.split())
+        last = statement.rpartition(";\n")[2].lstrip()
+        if reads and last.startswith(("SELECT", "WITH", "EXECUTE")):
+            asked.append((last, parameters))
 
+    # So that each prepared statement is seen with its text.
+    office.engine.dispose()
     sa.event.listen(office.engine, "before_cursor_execute", note)
     try:
         ask()
@@ -37,6 +44,7 @@ def plans_of(office, ask):
         sa.event.remove(office.engine, "before_cursor_execute", note)
     with office.engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
+        connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
         return [
             connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()[0][
                 "Plan"

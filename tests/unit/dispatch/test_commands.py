@@ -57,6 +57,16 @@ def test_when_nobody_is_left_the_incident_waits_on_the_desk(database):
     assert answer["problem"]["reasons"] == {"refused_already": 3}
 
 
+def test_that_nobody_is_free_is_no_answer_for_an_incident_that_nobody_can_be_sent_to(database):
+    """Seed 20100196044: a merged incident, all of whose teams were busy, was said to wait for a free one."""
+    refusals = [tell("refuse", f"T{number}", reason="忙") for number in (1, 2, 3)]
+    run(database, create("1", push=True), create("2", push=True), on("incident.assign", "1", auto=True))
+    run(database, *({**each, "incident": "police110:1"} for each in refusals))
+    run(database, on("incident.merge", "1", into="police110:2"), seconds=1)
+    (answer,) = run(database, on("incident.assign", "1", auto=True), seconds=2)
+    assert answer["problem"]["code"] == "incident_merged"
+
+
 def test_a_hand_picked_team_may_be_busy_or_off_shift_but_that_is_on_the_record(database):
     run(database, create("1", push=True), create("2", push=True), on("incident.assign", "1", team="T1"))
     database.unit.teams.candidates()
