@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,11 @@ def run(asked: Asked) -> dict[str, Any]:
         report = _under_faults(asked, stack, journal, began, left_out(stack, why_no_disks))
         report["seconds"] = round(time.monotonic() - began, 1)
         reporting.write(asked.folder, report)
+    except BaseException:
+        # Whatever ended it midway: what the parts said is all that there is to go by.
+        with suppress(OSError):
+            aftermath.keep_logs(stack, asked.folder)
+        raise
     finally:
         if asked.keep:
             print(f"the stack stays: nsenter -m -t {stack.lasting_pid()} {sys.executable} -m cli.main"
