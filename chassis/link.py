@@ -64,6 +64,8 @@ class Link:
         self._published = 0
         self._confirms: Confirms | None = None
         self.cancelled_by_broker = False
+        self.blocked = False
+        """True while the broker says that it takes no messages from anybody (an alarm for memory or disk)."""
 
     def open(self) -> Self:
         """Connect, open the channel, select confirms. Raises BrokerLost; then the link is closed."""
@@ -240,6 +242,8 @@ class Link:
             on_close_callback=lambda _, error: self._lose(error),
             custom_ioloop=self._loop,
         )
+        self._connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(blocked=True))
+        self._connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(blocked=False))
         self._wait(lambda: bool(opened), "connection")
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
@@ -256,6 +260,9 @@ class Link:
             raise self._lost
         if not self.is_open:
             raise BrokerLost("the link is not open")
+
+    def _set_blocked(self, *, blocked: bool) -> None:
+        self.blocked = blocked
 
     def _lose(self, error: BaseException) -> None:
         if self._lost is None:

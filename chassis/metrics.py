@@ -33,6 +33,9 @@ RELAY_BATCH_SECONDS = Histogram(
     "wangge_relay_batch_seconds", "Claim, publish, confirm and commit of a batch", buckets=_FAST
 )
 RELAY_BATCH_SIZE = Histogram("wangge_relay_batch_size_messages", "Messages in a relayed batch", buckets=_SIZES)
+RELAY_SILENT_SECONDS = Gauge(
+    "wangge_relay_silent_seconds", "For how long the broker, reachable and without an alarm, has confirmed nothing"
+)
 RELAY_CONNECTED = Gauge("wangge_relay_connected", "1 while the relay has its broker connection")
 
 # events in

@@ -49,6 +49,10 @@ class Stop(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
+class BrokerSilent(BrokerLost):
+    """The connection stands, no alarm was told, yet a message is not confirmed: some queue of the broker is stuck."""
+
+
 class Relay:
     """Publishes the outbox of one service.
 
@@ -70,6 +74,7 @@ class Relay:
         self.on_nudge: Callable[[bytes], None] = _outbox_only
         self._measured = 0.0
         self.connected = False
+        self._silent_since: float | None = None
         # Longer than any one step may take: connecting, a statement, the confirms.
         self.heartbeat = Heartbeat(limit_seconds=60.0)
 
@@ -85,11 +90,24 @@ class Relay:
                         pause = _RECONNECT_SECONDS[0]
                         self._relay_until_lost(link, stop, nudges)
                 except (BrokerLost, DBAPIError) as error:
+                    self._heard(error)
                     _log.warning("relay interrupted", owner=self._owner, error=_brief(error), pause_seconds=pause)
                     self._set_connected(connected=False)
                     stop.wait(pause)
                     pause = min(pause * 2, _RECONNECT_SECONDS[1])
         self._set_connected(connected=False)
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the broker has been there, without an alarm, and has confirmed nothing; 0 while all is well."""
+        return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
+
+    def _heard(self, error: Exception) -> None:
+        if not isinstance(error, BrokerSilent):
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = time.monotonic() - CONFIRM_SECONDS
+        metrics.RELAY_SILENT_SECONDS.set(self.silent_seconds)
 
     def relay_once(self, link: Link) -> int:
         """One round; the number of rows that left the outbox or were put back with an error.
@@ -111,7 +129,9 @@ class Relay:
         if link.lost is not None:
             raise link.lost
         if sent.unanswered:
-            raise BrokerLost(f"{len(sent.unanswered)} messages were not confirmed within {CONFIRM_SECONDS} s")
+            words = f"{len(sent.unanswered)} messages were not confirmed within {CONFIRM_SECONDS} s"
+            raise BrokerLost(words) if link.blocked else BrokerSilent(words)
+        self._silent_since = None
         return len(sent.confirmed) + len(sent.failed)
 
     def _publish(self, link: Link, claim: OutboxClaim, rows: Sequence[OutboxRow]) -> Sent:

@@ -25,6 +25,8 @@ from chassis.relay import Relay
 from chassis.waiting import wait_for
 
 JOIN_SECONDS = 15.0
+# Longer than a broker on a crowded machine, or one that is frozen for a moment, takes to confirm.
+SILENT_SECONDS = 20.0
 _log = get_logger()
 
 
@@ -132,5 +134,6 @@ def _checks(stop: threading.Event, engine: Engine, relay: Relay, crew: _Crew) ->
     return [
         Check("running", ok=crew.all_alive() and not stop.is_set()),
         Check("broker", ok=relay.connected),
+        Check("confirms", ok=relay.silent_seconds < SILENT_SECONDS, detail=f"none for {relay.silent_seconds:.0f} s"),
         database_check(engine),
     ]

@@ -8,6 +8,7 @@ the next one adopts them; parts die with it.
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import sys
@@ -98,10 +99,11 @@ def servers(plan: Plan) -> list[Watched]:
         epmd = PartState("epmd", "server", port=broker.epmd_port)
         found.append(Watched(epmd, broker.start_epmd, broker.epmd_answers, adopt=broker.epmd_running))
         node = PartState("broker", "server", port=broker.port)
+        sidecars = [plan.port[part.ready] for part in plan.parts.parts if part.name.endswith("-sidecar") and part.ready]
         found.append(
             Watched(
                 node, broker.start, broker.answers, needs=("epmd",), adopt=broker.running,
-                is_broken=broker.keeps_nothing,
+                is_broken=lambda: broker.keeps_nothing() or any(confirms_nothing(port) for port in sidecars),
             )
         )  # fmt: skip
     if (cluster := plan.postgres) is not None:
@@ -154,6 +156,23 @@ def answers_ready(port: int) -> Callable[[], bool]:
             connection.close()
 
     return ask
+
+
+def confirms_nothing(port: int) -> bool:
+    """Whether a sidecar says that the broker it is connected to has confirmed none of its messages for a while.
+
+    After a full disk a single queue or the stream may be stuck for good while others work (decision 0026): only who
+    publishes to all of them sees it.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/ready")
+        document = json.loads(connection.getresponse().read())
+        return any(check["name"] == "confirms" and not check["ok"] for check in document["checks"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+    finally:
+        connection.close()
 
 
 def places(plan: Plan) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import pika
@@ -78,8 +79,10 @@ class Partner:
                 return False
             return True
 
-        eventually(sent, within=SEND_SECONDS, every=0.5)
-        return len(batch)
+        with suppress(AssertionError):
+            eventually(sent, within=SEND_SECONDS, every=0.5)
+        # What the broker would not take was never sent; what it made of that is seen when all is to come to rest.
+        return len(batch) - len(left)
 
     def _publish(self, left: list[tuple[str, str, bytes, str]]) -> None:
         parameters = pika.URLParameters(self._stack.broker_url)

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,8 @@ from chassis.outbox import Outgoing
 from chassis.relay import Relay
 from chassis.relay_window import SlidingWindow
 from chassis.tracing import configure, current_traceparent, span
+from cli.stack import ports
+from tests.chaos.proxy import FaultProxy
 
 pytestmark = pytest.mark.integration
 QUEUE = "sample.counts"
@@ -256,3 +259,27 @@ def freeze_while_it_holds_the_lock(process, store, within=20):
                 return True
             os.kill(process.child.pid, signal.SIGCONT)
     return False
+
+
+def test_a_broker_that_is_there_and_confirms_nothing_is_told_as_silent_until_it_confirms_again(
+    store, broker, running, eventually, monkeypatch
+):
+    monkeypatch.setattr("chassis.relay.CONFIRM_SECONDS", 0.5)
+    to = urlsplit(broker.url)
+    proxy = FaultProxy("amqp", ports.choose(["proxy"], seed=broker.url)["proxy"], to.port)
+    proxy.start()
+    try:
+        relay = running(url=urlunsplit(to._replace(netloc=to.netloc.replace(f":{to.port}", f":{proxy.port}"))))
+        put(store, [outgoing()])
+        eventually(lambda: store.count("outbox") == 0, within=10)
+        assert relay.silent_seconds == 0.0
+        # Confirms are swallowed on their way back; everything else about the connection is as it was.
+        proxy.set("half-open-to-client")
+        put(store, [outgoing()])
+        eventually(lambda: relay.silent_seconds > 0.4, within=10)
+        proxy.set("pass")
+        proxy.reset_all()
+        eventually(lambda: store.count("outbox") == 0, within=15)
+        eventually(lambda: relay.silent_seconds == 0.0, within=10)
+    finally:
+        proxy.stop()
