@@ -55,9 +55,9 @@ async def query(call: Call) -> ASGIApp:
     return json_response(await ask_service(call, arguments))
 
 
-async def ask_service(call: Call, arguments: dict[str, Any]) -> Any:
-    """Call the route's RPC method as a read. Raises ServiceError."""
-    service, _, method = (call.route.rpc or "").partition(".")
+async def ask_service(call: Call, arguments: dict[str, Any], rpc: str | None = None) -> Any:
+    """Call `rpc`, or the route's own RPC method, as a read. Raises ServiceError."""
+    service, _, method = (rpc or call.route.rpc or "").partition(".")
     seconds = call.serving.settings.read_seconds
     return await call.serving.rpc.call(service, method, arguments, timeout_s=seconds, caller=caller_of(call))
 

@@ -43,7 +43,8 @@ class PathParam:
 class Route:
     """One method on one path.
 
-    `answer` is left out where contracts.answers knows it by `rpc`. `owner` is the part of the system that
+    `answer` is left out where contracts.answers knows it by `rpc`; `or_answer` is its shape for callers who ask for
+    another. `owner` is the part of the system that
     answers, `permission` what its caller must hold (None: anybody may call).
     """
 
@@ -62,6 +63,7 @@ class Route:
     body: type[Message] | None = None
     body_type: str = "application/json"
     answer: type[Message] | None = None
+    or_answer: type[Message] | None = None
     answer_type: str = "application/json"
     status: int = 200
     location: str | None = None

@@ -123,7 +123,7 @@ def answer_of(route: Route) -> type[Message] | None:
 def _schemas() -> dict[str, Any]:
     found: dict[str, type[Message]] = {Problem.__name__: Problem}
     for route in ROUTES:
-        for schema in (route.body, answer_of(route)):
+        for schema in (route.body, answer_of(route), route.or_answer):
             if schema is not None:
                 found[schema.__name__] = schema
     found.update({schema.__name__: schema for schema in COMMAND_TYPES.values()})
@@ -141,8 +141,11 @@ def _path_parameter(name: str, param: PathParam) -> dict[str, Any]:
 
 
 def _parameter(param: Param) -> dict[str, Any]:
-    schema = {"type": "array", "items": param.schema} if param.repeated else param.schema
-    return {"name": param.name, "in": "query", "required": param.required, "description": param.about, "schema": schema}
+    found = {"name": param.name, "in": "query", "required": param.required, "description": param.about}
+    if not param.repeated:
+        return {**found, "schema": param.schema}
+    schema = {"type": "array", "items": param.schema, "minItems": 1}
+    return {**found, "schema": schema, **({"style": "form", "explode": False} if param.listed else {})}
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
@@ -178,9 +181,7 @@ def _body(route: Route) -> dict[str, Any] | None:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    answer = answer_of(route)
-    schema: dict[str, Any] = {"$ref": AT + answer.__name__} if answer is not None else {}
-    ok: dict[str, Any] = {"description": route.zh, "content": {route.answer_type: {"schema": schema}}}
+    ok: dict[str, Any] = {"description": route.zh, "content": {route.answer_type: {"schema": _answer(route)}}}
     if route.location is not None:
         ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
     if route.permission is None:
@@ -196,6 +197,13 @@ def _responses(route: Route) -> dict[str, Any]:
         str(route.status): ok,
         **{code: {"$ref": f"#/components/responses/Problem{code}"} for code in sorted(codes)},
     }
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    shapes = [{"$ref": AT + shape.__name__} for shape in (answer_of(route), route.or_answer) if shape is not None]
+    if len(shapes) > 1:
+        return {"anyOf": shapes}
+    return dict(shapes[0]) if shapes else {}
 
 
 def _problem(about: str) -> dict[str, Any]:
