@@ -34,7 +34,10 @@ log = get_logger()
 
 
 class AnswerCut(Exception):
-    """An answer is ended midway on purpose: its reader does not read. The reader resumes from the last id it has."""
+    """An answer is ended midway on purpose: its reader does not read, or the rest cannot be had.
+
+    Without its end the reader sees that it is cut off; one of the event stream resumes from the last id it has.
+    """
 
 
 class Edge:

@@ -1,17 +1,30 @@
-"""Many incidents at once: a page of them."""
+"""Many incidents at once: a page of them, or all of them as a stream."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.types import ASGIApp
 
 from contracts.dispatch import codes
-from contracts.dispatch.selection import SELECTABLE, IncidentPartPage
+from contracts.dispatch.selection import SELECTABLE, IncidentPart, IncidentPartPage
 from gateway.routes import params
 from gateway.routes.calling import ask_service, json_response
-from gateway.routes.incidents import CURSOR, EXERCISE, LIMIT, OWNER, PREFIX, REFERENCE_SYSTEM
+from gateway.routes.incidents import CURSOR, EXERCISE, LIMIT, OWNER, PAGE_SIZE, PREFIX, REFERENCE_SYSTEM
 from gateway.routes.params import Param, read_query
 from gateway.routes.table import Call, Route
+from gateway.streams.export import FIRST_ROWS, ExportResponse, Page
+from gateway.streams.rows import COLUMNS, Csv, Form, Ndjson
 
+SELECTING = "dispatch.select_incidents"
+WHOLE = tuple(name for name in SELECTABLE if "." not in name)
+EXPORT_ABOUT = (
+    'NDJSON ends with `{"summary": {"incidents": …}}`; a file without that line was cut off. CSV (RFC 4180) is in '
+    "UTF-8 with a byte order mark and a header row; it has columns for a desk unless `fields` chooses; a text that "
+    "a spreadsheet would compute has an apostrophe before it. Either way a cut-off answer lacks HTTP's last chunk, "
+    "which every client reports as an error. Each incident is as it was when its page was read, no snapshot of all. "
+    "Who reads slowly gets it slowly; who stops reading is cut off after a while."
+)
 FIELDS = params.members(
     "fields",
     "只要这些字段，逗号分隔 · Only these members, with commas between; `stamps.received` is one stamp",
@@ -42,7 +55,30 @@ async def page(call: Call) -> ASGIApp:
     return json_response(await ask_service(call, arguments, SELECTING if "fields" in arguments else None))
 
 
-SELECTING = "dispatch.select_incidents"
+async def export(call: Call) -> ASGIApp:
+    """Every incident that the filters leave, as a stream. Raises ServiceError when the first page cannot be had."""
+    arguments = read_query(call.request.query_params, call.route.query)
+    form, fields = _form(arguments.pop("format", "ndjson"), arguments.pop("fields", None))
+
+    async def ask(limit: int, **cursor: str) -> Page:
+        asked: dict[str, Any] = {**arguments, **cursor, "fields": fields, "limit": limit}
+        found: Page = await ask_service(call, asked)
+        return found
+
+    async def following(cursor: str) -> Page:
+        return await ask(PAGE_SIZE, cursor=cursor)
+
+    slow_seconds = call.serving.settings.export_slow_seconds
+    return ExportResponse(await ask(FIRST_ROWS), following, form, slow_seconds)
+
+
+def _form(name: str, chosen: list[str] | None) -> tuple[Form, list[str]]:
+    if name == "csv":
+        columns = list(dict.fromkeys(chosen or COLUMNS))
+        return Csv(columns), columns
+    return Ndjson(), chosen or list(WHOLE)
+
+
 ROUTES = (
     Route(
         "GET", "/v1/incidents", "incident_list", "事件列表", "List incidents, newest first", OWNER, "incident.read",
@@ -50,5 +86,15 @@ ROUTES = (
         rpc="dispatch.list_incidents", or_answer=IncidentPartPage, query=(*FILTERS, FIELDS, LIMIT, CURSOR),
         about="`next_cursor` of a page is the `cursor` of the next. With `fields` the members of an incident are those "
         "and no others.",
+    ),
+    Route(
+        "GET", "/v1/incidents/export", "incident_export", "导出事件", "Export incidents as a stream",
+        OWNER, "incident.read", export,
+        rpc=SELECTING, answer=IncidentPart, answer_type="application/x-ndjson", other_types=("text/csv",),
+        query=(
+            params.choice("format", "格式，缺省 ndjson · Format; ndjson unless told otherwise", ("csv", "ndjson")),
+            *FILTERS, FIELDS,
+        ),
+        about=EXPORT_ABOUT,
     ),
 )  # fmt: skip

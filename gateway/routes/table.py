@@ -44,7 +44,7 @@ class Route:
     """One method on one path.
 
     `answer` is left out where contracts.answers knows it by `rpc`; `or_answer` is its shape for callers who ask for
-    another. `owner` is the part of the system that
+    another; `other_types` are further content types of it. `owner` is the part of the system that
     answers, `permission` what its caller must hold (None: anybody may call).
     """
 
@@ -65,6 +65,7 @@ class Route:
     answer: type[Message] | None = None
     or_answer: type[Message] | None = None
     answer_type: str = "application/json"
+    other_types: tuple[str, ...] = ()
     status: int = 200
     location: str | None = None
     about: str = ""

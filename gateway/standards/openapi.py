@@ -181,7 +181,9 @@ def _body(route: Route) -> dict[str, Any] | None:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    ok: dict[str, Any] = {"description": route.zh, "content": {route.answer_type: {"schema": _answer(route)}}}
+    content: dict[str, Any] = {route.answer_type: {"schema": _answer(route)}}
+    content |= {other: {"schema": {"type": "string"}} for other in route.other_types}
+    ok: dict[str, Any] = {"description": route.zh, "content": content}
     if route.location is not None:
         ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
     if route.permission is None:
