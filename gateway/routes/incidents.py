@@ -85,7 +85,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/incidents/{incident}", "incident_get", "事件详情", "One incident", OWNER, "incident.read", query,
-        path_params={"incident": INCIDENT}, rpc="dispatch.get_incident",
+        path_params={"incident": INCIDENT}, rpc="dispatch.get_incident", versioned=True,
         query=(params.choice("include", "附加内容 · What to add", ("timeline",), repeated=True),),
     ),
     *(_step(*step) for step in STEPS),

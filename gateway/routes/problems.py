@@ -9,6 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from chassis.errors import MalformedRequest, NotFound, ServiceError
+from gateway.routes.versions import tag_of
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -61,6 +62,8 @@ def headers_of(error: ServiceError) -> dict[str, str]:
         headers["WWW-Authenticate"] = f'Bearer realm="wangge"{reason}'
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allow)
+    if "current_version" in error.extra:
+        headers["ETag"] = tag_of(error.extra["current_version"])
     if error.retryable and error.status in (503, 504):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return headers

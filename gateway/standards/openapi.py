@@ -51,6 +51,7 @@ _PROBLEMS = {
     "403": "forbidden",
     "404": "not_found",
     "409": "the present state does not allow it; `code` says which rule",
+    "412": "version_mismatch: If-Match names another version than `current_version`",
     "413": "payload_too_large",
     "415": "unsupported_media_type",
     "422": "unknown_field, missing_field, invalid_input, idempotency_key_reused",
@@ -149,22 +150,24 @@ def _parameter(param: Param) -> dict[str, Any]:
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    found = []
     if route.keyed:
         about = "幂等键，缺省时由网关生成并返回 · The same key gives the same answer; made and returned when absent"
-        schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
-        return [{"name": "Idempotency-Key", "in": "header", "required": False, "description": about, "schema": schema}]
+        found.append(_header("Idempotency-Key", about, minLength=1, maxLength=200))
+    if route.addressed:
+        about = "仅当版本未变时执行 · Done only while the version is still that of this ETag, else 412"
+        found.append(_header("If-Match", about))
+    if route.versioned:
+        about = "未变则回 304 · 304 when nothing has changed since this ETag"
+        found.append(_header("If-None-Match", about))
     if route.name == "stream":
-        about = "从此偏移之后续传 · Resume after this offset"
-        return [
-            {
-                "name": "Last-Event-ID",
-                "in": "header",
-                "required": False,
-                "description": about,
-                "schema": {"type": "string"},
-            }
-        ]
-    return []
+        found.append(_header("Last-Event-ID", "从此偏移之后续传 · Resume after this offset"))
+    return found
+
+
+def _header(name: str, about: str, **limits: int) -> dict[str, Any]:
+    schema = {"type": "string", **limits}
+    return {"name": name, "in": "header", "required": False, "description": about, "schema": schema}
 
 
 def _body(route: Route) -> dict[str, Any] | None:
@@ -186,6 +189,9 @@ def _responses(route: Route) -> dict[str, Any]:
     ok: dict[str, Any] = {"description": route.zh, "content": content}
     if route.location is not None:
         ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
+    if route.versioned or route.command:
+        about = "版本 · Version of the incident or team: what If-Match takes"
+        ok.setdefault("headers", {})["ETag"] = {"description": about, "schema": {"type": "string"}}
     if route.permission is None:
         return {str(route.status): ok}
     codes = ["401", "403"]
@@ -193,10 +199,14 @@ def _responses(route: Route) -> dict[str, Any]:
         codes += ["404", "422", "503", "504"]
     if route.command:
         codes += ["409"]
+    if route.addressed:
+        codes += ["412"]
     if route.body is not None:
         codes += ["400", "413", "415"]
+    unchanged = {"304": {"description": "未变 · Not modified", "content": {}}} if route.versioned else {}
     return {
         str(route.status): ok,
+        **unchanged,
         **{code: {"$ref": f"#/components/responses/Problem{code}"} for code in sorted(codes)},
     }
 
