@@ -31,3 +31,6 @@ STREAM_CUT = Counter("wangge_gateway_stream_cut_total", "Event streams ended by 
 STREAM_EVENTS = Counter("wangge_gateway_stream_events_total", "Events sent to readers")
 EXPORT_ROWS = Counter("wangge_gateway_export_rows_total", "Incidents written into exports")
 EXPORT_CUT = Counter("wangge_gateway_export_cut_total", "Exports ended before their end", ("reason",))
+CONNECTION_REFUSED = Counter(
+    "wangge_gateway_connection_refused_total", "Connections ended before they made a request", ("reason",)
+)

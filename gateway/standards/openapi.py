@@ -50,11 +50,14 @@ _PROBLEMS = {
     "401": "missing_token, invalid_token",
     "403": "forbidden",
     "404": "not_found",
+    "408": "request_timeout: the body came too slowly",
     "409": "the present state does not allow it; `code` says which rule",
     "412": "version_mismatch: If-Match names another version than `current_version`",
     "413": "payload_too_large",
+    "414": "uri_too_long",
     "415": "unsupported_media_type",
     "422": "unknown_field, missing_field, invalid_input, idempotency_key_reused",
+    "431": "head_too_large",
     "503": "unavailable; see Retry-After",
     "504": "deadline_exceeded; the outcome may be unknown: send again with the same key",
 }
@@ -194,7 +197,7 @@ def _responses(route: Route) -> dict[str, Any]:
         ok.setdefault("headers", {})["ETag"] = {"description": about, "schema": {"type": "string"}}
     if route.permission is None:
         return {str(route.status): ok}
-    codes = ["401", "403"]
+    codes = ["401", "403", "414", "431"]
     if route.rpc or route.command:
         codes += ["404", "422", "503", "504"]
     if route.command:
@@ -202,7 +205,7 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.addressed:
         codes += ["412"]
     if route.body is not None:
-        codes += ["400", "413", "415"]
+        codes += ["400", "408", "413", "415"]
     unchanged = {"304": {"description": "未变 · Not modified", "content": {}}} if route.versioned else {}
     return {
         str(route.status): ok,

@@ -165,6 +165,15 @@ def test_a_reader_that_stops_is_cut_off_and_has_cost_dispatch_a_few_pages(
     assert not received.endswith(b"0\r\n\r\n")
 
 
+def test_a_reader_that_was_cut_off_and_still_takes_nothing_keeps_no_connection(
+    quick: GatewayProcess, fresh: Responder
+) -> None:
+    fresh.handler = Book(1_000_000)
+    with stopped_reader(quick):
+        eventually(lambda: metric(quick, 'wangge_gateway_export_cut_total{reason="slow"}') == 1, within=10)
+        eventually(lambda: quick.connections() == 0, within=10)
+
+
 def test_a_reader_that_leaves_ends_the_export(gateway: GatewayProcess, fresh: Responder) -> None:
     fresh.handler = Book(10_000_000)
     before = metric(gateway, "wangge_gateway_export_rows_total")
