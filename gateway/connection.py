@@ -64,7 +64,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if in_head and self._in_head:
             self._unfinished_bytes += len(data)
-            if self._unfinished_bytes > HEAD_BYTES and not self._deaf:
+            if self._unfinished_bytes > HEAD_BYTES:
                 self._refuse(HeadTooLarge(f"the head may have {HEAD_BYTES} bytes", limit_bytes=HEAD_BYTES))
 
     def on_message_begin(self) -> None:
@@ -132,7 +132,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, refusal: ServiceError) -> None:
-        if self.transport.is_closing():
+        if self._deaf or self.transport.is_closing():
             return
         CONNECTION_REFUSED.labels(refusal.code).inc()
         self._deaf = True

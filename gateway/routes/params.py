@@ -113,7 +113,7 @@ def members(name: str, about: str, known: Sequence[str]) -> Param:
 
     def read(value: str) -> str:
         if value not in known:
-            shown = value if _NAME.fullmatch(value) else "such a name"
+            shown = value if _NAME.fullmatch(value) else "such name"
             raise Broken(f"there is no {shown}; there are {', '.join(known)}", "one_of", "unknown_field")
         return value
 

@@ -89,6 +89,23 @@ def test_what_passes_the_limits_of_a_head_is_refused_with_a_problem(
     assert (found, problem["status"], problem["code"]) == (status, status, code)
 
 
+def test_a_bad_request_behind_a_good_one_does_not_break_its_answer(gateway: GatewayProcess) -> None:
+    with connected(gateway) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\nnot http at all\r\n\r\n")
+        answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b'{"status":"live"}')
+
+
+def test_a_connection_that_was_refused_is_told_once_and_ended_though_the_client_goes_on(strict: GatewayProcess) -> None:
+    with connected(strict) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nX-Long: " + b"x" * 400_000)
+        status, _ = problem_in(rest_of(connection))
+        assert status == 431
+        eventually(lambda: strict.connections() == 0, within=10)
+    assert "Traceback" not in strict.log.read_text()
+
+
 def test_a_head_within_the_limits_is_served_however_it_is_cut(gateway: GatewayProcess) -> None:
     head = b"GET /live HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 30_000 + b"\r\nConnection: close\r\n\r\n"
     with connected(gateway) as connection:
