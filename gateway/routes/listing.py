@@ -68,8 +68,8 @@ async def export(call: Call) -> ASGIApp:
     async def following(cursor: str) -> Page:
         return await ask(PAGE_SIZE, cursor=cursor)
 
-    slow_seconds = call.serving.settings.export_slow_seconds
-    return ExportResponse(await ask(FIRST_ROWS), following, form, slow_seconds)
+    slow_seconds, draining = call.serving.settings.export_slow_seconds, call.serving.streams.draining
+    return ExportResponse(await ask(FIRST_ROWS), following, form, slow_seconds=slow_seconds, draining=draining)
 
 
 def _form(name: str, chosen: list[str] | None) -> tuple[Form, list[str]]:

@@ -34,11 +34,14 @@ log = get_logger()
 class ExportResponse:
     """The answer to one reader, its first page found already: what is refused was refused before."""
 
-    def __init__(self, first: Page, next_page: NextPage, form: Form, slow_seconds: float) -> None:
+    def __init__(
+        self, first: Page, next_page: NextPage, form: Form, *, slow_seconds: float, draining: asyncio.Event
+    ) -> None:
         self._first = first
         self._next_page = next_page
         self._form = form
         self._slow_seconds = slow_seconds
+        self._draining = draining
         self._written = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +77,9 @@ class ExportResponse:
             cursor = page["next_cursor"]
             if cursor is None:
                 break
+            if self._draining.is_set():
+                # It may have an hour to go, and a gateway that is being replaced has seconds.
+                raise self._cut("draining")
             page = await self._following(cursor)
         await self._send(send, self._form.tail(self._written))
         await send({"type": "http.response.body", "body": b"", "more_body": False})

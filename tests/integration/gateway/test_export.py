@@ -7,6 +7,7 @@ import io
 import json
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -140,6 +141,20 @@ def test_an_error_midway_ends_the_connection_without_the_last_chunk(
     assert received.count(b"\n") == 220 + (form == "csv")
     assert b'{"summary":' not in received
     eventually(lambda: metric(quick, 'wangge_gateway_export_cut_total{reason="service"}') == 1)
+
+
+def test_a_gateway_that_is_told_to_stop_does_not_wait_for_the_end_of_an_export(
+    quick: GatewayProcess, fresh: Responder
+) -> None:
+    fresh.handler = Book(100_000_000)
+    received = bytearray()
+    with quick.client() as client, client.stream("GET", EXPORT) as response, ThreadPoolExecutor(1) as reading:
+        collecting = reading.submit(collect, response, received)
+        eventually(lambda: len(received) > 1 << 20)
+        assert quick.stop(within=10) == 0
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            collecting.result(10)
+    assert b'{"summary":' not in received
 
 
 def stopped_reader(gateway: GatewayProcess) -> socket.socket:
