@@ -130,6 +130,12 @@ class Conflict(ServiceError):
     code, status, title = "conflict", 409, "与当前状态冲突 · Conflicts with the present state"
 
 
+class PreconditionFailed(ServiceError):
+    """The thing is not of the version that the request was made for; `current_version` says of which it is."""
+
+    code, status, title = "version_mismatch", 412, "版本已变 · Changed meanwhile"
+
+
 class PayloadTooLarge(ServiceError):
     """The body passes the limit."""
 
@@ -165,6 +171,7 @@ _CLASSES: tuple[type[ServiceError], ...] = (
     Forbidden,
     NotFound,
     Conflict,
+    PreconditionFailed,
     PayloadTooLarge,
     IdempotencyKeyReused,
     Unavailable,
@@ -179,6 +186,7 @@ _BY_KIND: dict[str, type[ServiceError]] = {
     "not_found": NotFound,
     "conflict": Conflict,
     "forbidden": Forbidden,
+    "precondition": PreconditionFailed,
 }
 
 

@@ -7,7 +7,7 @@ from marshmallow import RAISE, Schema
 
 from contracts.catalogue import check, plain, tolerant
 from contracts.dispatch import queries as dispatch
-from contracts.dispatch import reports
+from contracts.dispatch import reports, selection
 from contracts.fields import Message
 from contracts.problem import Problem
 from contracts.registry import queries as registry
@@ -16,6 +16,7 @@ ANSWER_TYPES: dict[str, type[Message]] = {
     "dispatch.execute": dispatch.ExecuteAnswer,
     "dispatch.get_incident": dispatch.Incident,
     "dispatch.list_incidents": dispatch.IncidentPage,
+    "dispatch.select_incidents": selection.IncidentPartPage,
     "dispatch.recommend": dispatch.Recommendation,
     "dispatch.likely_duplicates": dispatch.Duplicates,
     "dispatch.sla_report": reports.SlaReport,

@@ -14,6 +14,7 @@ import uvloop
 from chassis import logs, tracing
 from chassis.settings import describe, load_or_exit
 from gateway.app import Gateway
+from gateway.connection import Limits, protocol_with
 from gateway.routes.edge import AnswerCut
 from gateway.settings import GatewaySettings
 
@@ -37,7 +38,7 @@ async def serve(settings: GatewaySettings) -> None:
         gateway.app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=protocol_with(Limits(settings.head_seconds)),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -48,7 +48,7 @@ class Gateway:
         streams = Streams(ring, self._stream, self.draining, settings.stream_slow_seconds)
         token = DevelopmentToken(settings.token)
         self.serving = Serving(settings, self._rpc, Together(self._rpc), token, streams, ServedDocuments())
-        self.app: ASGIApp = Edge(self._router())
+        self.app: ASGIApp = Edge(self._router(), settings.body_seconds)
 
     def drain(self) -> None:
         """Become unready and let every stream end; requests in flight finish."""

@@ -29,3 +29,8 @@ STREAM_CATCHING_UP = Gauge("wangge_gateway_stream_catching_up", "Event streams t
 STREAM_NEWEST_OFFSET = Gauge("wangge_gateway_stream_newest_offset", "Offset of the newest event seen")
 STREAM_CUT = Counter("wangge_gateway_stream_cut_total", "Event streams ended by the gateway", ("reason",))
 STREAM_EVENTS = Counter("wangge_gateway_stream_events_total", "Events sent to readers")
+EXPORT_ROWS = Counter("wangge_gateway_export_rows_total", "Incidents written into exports")
+EXPORT_CUT = Counter("wangge_gateway_export_cut_total", "Exports ended before their end", ("reason",))
+CONNECTION_REFUSED = Counter(
+    "wangge_gateway_connection_refused_total", "Connections ended before they made a request", ("reason",)
+)

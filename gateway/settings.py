@@ -34,6 +34,9 @@ class GatewaySettings(ProcessSettings):
     feed_spool_bytes: int = env("WANGGE_FEED_SPOOL_BYTES", default=256 * 1024 * 1024, parse=integer(0))
     stream_ring_events: int = env("WANGGE_STREAM_RING_EVENTS", default=20_000, parse=integer(1, 1_000_000))
     stream_slow_seconds: float = env("WANGGE_STREAM_SLOW_SECONDS", default=10.0, parse=seconds(0.1, 3600))
+    export_slow_seconds: float = env("WANGGE_EXPORT_SLOW_SECONDS", default=60.0, parse=seconds(0.1, 3600))
+    head_seconds: float = env("WANGGE_HEAD_SECONDS", default=10.0, parse=seconds(0.1, 120))
+    body_seconds: float = env("WANGGE_BODY_SECONDS", default=30.0, parse=seconds(0.1, 600))
 
     def __post_init__(self) -> None:
         """Refuse combinations that must never serve a county; raises SettingsError."""

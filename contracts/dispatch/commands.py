@@ -1,8 +1,8 @@
 """What dispatch can be asked to do: one envelope for HTTP, the feed, AMQP and RPC.
 
-``{"command", "key", "occurred_at"?, "incident"? | "assignment"? | "team"?, "view"?, "data": {…}}``. Which address a
-command takes is part of its schema; `DATA` says what its ``data`` holds. Loading is strict: an unknown field is
-refused, naming it.
+``{"command", "key", "occurred_at"?, "incident"? | "assignment"? | "team"?, "if_version"?, "view"?, "data": {…}}``.
+Which address a command takes is part of its schema; `DATA` says what its ``data`` holds. Loading is strict: an unknown
+field is refused, naming it.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validates_schema
 
 from contracts.dispatch import command_data as content
 from contracts.dispatch import parts
-from contracts.fields import Choice, Described, Flag, Message, Part, Text
+from contracts.fields import Choice, Described, Flag, Message, Part, Text, Whole
 
 DATA: dict[str, type[Message]] = {
     "incident.create": content.CreateIncident,
@@ -52,7 +52,18 @@ class CommandEnvelope(Message):
     view = Flag("True: answer with the whole incident", example=False, load_default=False)
 
 
-class AssignmentAddress(CommandEnvelope):
+class AddressedEnvelope(CommandEnvelope):
+    """A command about something that is there."""
+
+    if_version = Whole(
+        "Done only while the incident (an assignment's: its incident) or the team is of this version",
+        least=1,
+        example=1,
+        optional=True,
+    )
+
+
+class AssignmentAddress(AddressedEnvelope):
     """The assignment by id, or the newest open one of a team on an incident."""
 
     assignment = parts.assignment_id(optional=True)
@@ -81,7 +92,7 @@ def _address(name: str) -> tuple[type[CommandEnvelope], dict[str, Described[Any]
         return CommandEnvelope, {}
     if aggregate == "assignment":
         return AssignmentAddress, {}
-    return CommandEnvelope, {aggregate: content.incident_ref() if aggregate == "incident" else content.team_ref()}
+    return AddressedEnvelope, {aggregate: content.incident_ref() if aggregate == "incident" else content.team_ref()}
 
 
 def _needs_data(schema: type[Message]) -> bool:

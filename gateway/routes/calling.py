@@ -20,6 +20,7 @@ from gateway.routes.body import read_object
 from gateway.routes.edge import KEY
 from gateway.routes.params import read_query
 from gateway.routes.table import Call
+from gateway.routes.versions import IF_MATCH, tag_of, version_asked, versioned_response
 from gateway.rpc import Caller
 
 KEY_HEADER = "Idempotency-Key"
@@ -52,12 +53,13 @@ def path_arguments(call: Call) -> dict[str, Any]:
 async def query(call: Call) -> ASGIApp:
     """Answer with what `route.rpc` returns for the path's and the query's arguments."""
     arguments = {**path_arguments(call), **read_query(call.request.query_params, call.route.query)}
-    return json_response(await ask_service(call, arguments))
+    found = await ask_service(call, arguments)
+    return versioned_response(call.request, found) if call.route.versioned else json_response(found)
 
 
-async def ask_service(call: Call, arguments: dict[str, Any]) -> Any:
-    """Call the route's RPC method as a read. Raises ServiceError."""
-    service, _, method = (call.route.rpc or "").partition(".")
+async def ask_service(call: Call, arguments: dict[str, Any], rpc: str | None = None) -> Any:
+    """Call `rpc`, or the route's own RPC method, as a read. Raises ServiceError."""
+    service, _, method = (rpc or call.route.rpc or "").partition(".")
     seconds = call.serving.settings.read_seconds
     return await call.serving.rpc.call(service, method, arguments, timeout_s=seconds, caller=caller_of(call))
 
@@ -89,6 +91,9 @@ def build_envelope(call: Call, key: str, body: dict[str, Any]) -> dict[str, Any]
     """The one command envelope for HTTP, feed, AMQP and RPC (contracts.dispatch.commands)."""
     name = call.route.command or ""
     envelope: dict[str, Any] = {"command": name, "key": key, "view": True, **path_arguments(call)}
+    if_version = version_asked(call.request, addressed=call.route.addressed)
+    if if_version is not None:
+        envelope["if_version"] = if_version
     # A correction's own time is the corrected stamp: part of its data, not of the envelope.
     if "occurred_at" in body and "occurred_at" not in DATA[name]().fields:
         envelope["occurred_at"] = body.pop("occurred_at")
@@ -113,6 +118,8 @@ def check_envelope(envelope: dict[str, Any]) -> None:
 
 def _as_http(error: ServiceError) -> ServiceError:
     """Over HTTP the body *is* the command's data: `data.location.lat` is the caller's `location.lat`."""
+    if error.field == "if_version":
+        error.field, error.detail = IF_MATCH, error.detail.replace("if_version", IF_MATCH)
     if error.field is not None:
         error.detail = error.detail.replace(error.field, error.field.removeprefix("data."), 1)
         error.field = error.field.removeprefix("data.")
@@ -127,6 +134,8 @@ def command_response(call: Call, answer: dict[str, Any]) -> Response:
     if not answer.get("ok"):
         raise _as_http(ServiceError.from_problem(answer["problem"]))
     result = answer["result"]
+    if "version" in result:
+        headers["ETag"] = tag_of(result["version"])
     location = _location(call.route.location, result)
     if location is not None:
         headers["Location"] = location

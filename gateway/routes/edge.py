@@ -18,6 +18,7 @@ from chassis.ids import uuid7
 from chassis.logs import get_logger
 from chassis.tracing import span
 from gateway.metrics import HTTP_SECONDS
+from gateway.routes.hardening import hardened, timed
 from gateway.routes.problems import problem_response
 
 REQUEST_ID_HEADER = b"x-request-id"
@@ -26,6 +27,8 @@ ROUTE = "wangge.route"
 CLIENT = "wangge.client"
 KEY = "wangge.idempotency_key"
 UNMATCHED = "unmatched"
+LONG_BODIES = frozenset({"/v1/feed"})
+"""Routes whose body is a stream that may be silent for as long as it likes."""
 QUIET = frozenset({"/live", "/ready", "/metrics"})
 CLIENT_CLOSED_REQUEST = 499
 
@@ -34,14 +37,18 @@ log = get_logger()
 
 
 class AnswerCut(Exception):
-    """An answer is ended midway on purpose: its reader does not read. The reader resumes from the last id it has."""
+    """An answer is ended midway on purpose: its reader does not read, or the rest cannot be had.
+
+    Without its end the reader sees that it is cut off; one of the event stream resumes from the last id it has.
+    """
 
 
 class Edge:
     """ASGI middleware around the router."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, body_seconds: float) -> None:
         self._app = app
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request.
@@ -56,7 +63,7 @@ class Edge:
         started = time.perf_counter()
         try:
             with bound_contextvars(request_id=request_id), _trace(scope):
-                await self._run(scope, receive, answer)
+                await self._run(scope, timed(scope, receive, self._body_seconds, LONG_BODIES, ROUTE), answer)
         finally:
             _account(scope, answer.status, time.perf_counter() - started)
 
@@ -82,7 +89,7 @@ class Edge:
 
 
 class _Answer:
-    """Passes the answer on with the request id and the idempotency key (an error needs both most)."""
+    """Passes the answer on with the house's headers, the request id and the key (an error needs these two most)."""
 
     def __init__(self, send: Send, scope: Scope) -> None:
         self._send = send
@@ -98,7 +105,7 @@ class _Answer:
             headers = [*message.get("headers", []), (REQUEST_ID_HEADER, self.request_id.encode())]
             if KEY in self._scope:
                 headers.append((b"idempotency-key", self._scope[KEY].encode()))
-            message["headers"] = headers
+            message["headers"] = hardened(headers)
         await self._send(message)
 
 

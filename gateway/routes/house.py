@@ -7,9 +7,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gateway.routes.calling import json_response
+from gateway.routes.hardening import page_policy
 from gateway.routes.table import Call, Route
-
-HTML_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"}
 
 
 async def live(_call: Call) -> ASGIApp:
@@ -41,7 +40,8 @@ async def openapi(call: Call) -> ASGIApp:
 
 async def docs(call: Call) -> ASGIApp:
     """The same document for people."""
-    return Response(call.serving.documents.page(), media_type="text/html", headers=HTML_HEADERS)
+    page = call.serving.documents.page()
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": page_policy(page)})
 
 
 ROUTES = (

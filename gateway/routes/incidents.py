@@ -6,7 +6,6 @@ from marshmallow import ValidationError
 from starlette.types import ASGIApp
 
 from chassis.errors import from_refusal
-from contracts.dispatch import codes
 from contracts.dispatch.command_data import CreateIncident
 from contracts.dispatch.commands import DATA
 from contracts.dispatch.queries import CommandResult
@@ -79,20 +78,6 @@ ROUTES = (
         about="The caller's contact details are sealed at once and appear in no answer, event or log.",
     ),
     Route(
-        "GET", "/v1/incidents", "incident_list", "事件列表", "List incidents, newest first", OWNER, "incident.read",
-        query,
-        rpc="dispatch.list_incidents",
-        query=(
-            params.choice("state", "状态 · State", tuple(codes.STATES)),
-            params.flag("open", "未办结 · Only open ones, or only others"),
-            PREFIX,
-            params.choice("category", "类别 · Category", tuple(codes.CATEGORIES)),
-            params.text("centre", "责任中心代码 · Code of the responsible centre"),
-            params.text("team", "联动组 · A team's id or call sign"),
-            EXERCISE, REFERENCE_SYSTEM, LIMIT, CURSOR,
-        ),
-    ),
-    Route(
         "POST", "/v1/incidents/likely-duplicates", "incident_likely_duplicates", "疑似重复警情",
         "What a draft looks like",
         OWNER, "incident.read", likely_duplicates, rpc="dispatch.likely_duplicates", body=CreateIncident,
@@ -100,7 +85,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/incidents/{incident}", "incident_get", "事件详情", "One incident", OWNER, "incident.read", query,
-        path_params={"incident": INCIDENT}, rpc="dispatch.get_incident",
+        path_params={"incident": INCIDENT}, rpc="dispatch.get_incident", versioned=True,
         query=(params.choice("include", "附加内容 · What to add", ("timeline",), repeated=True),),
     ),
     *(_step(*step) for step in STEPS),

@@ -12,12 +12,17 @@ from starlette.datastructures import QueryParams
 from chassis.clock import format_time, parse_time
 from chassis.errors import InvalidInput
 
+_NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One query parameter. `argument` is its name in the RPC call when that differs."""
+    """One query parameter. `argument` is its name in the RPC call when that differs.
+
+    A `repeated` one may be given several times and travels as a list; a `listed` one also takes several values in one,
+    separated by commas.
+    """
 
     name: str
     about: str
@@ -26,6 +31,15 @@ class Param:
     required: bool = False
     argument: str = ""
     repeated: bool = False
+    listed: bool = False
+
+
+class Broken(ValueError):
+    """A value breaks a rule that has a name, and perhaps a code of its own."""
+
+    def __init__(self, detail: str, rule: str, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.rule, self.code = rule, code
 
 
 def text(name: str, about: str, *, pattern: str | None = None, **options: Any) -> Param:
@@ -83,10 +97,27 @@ def choice(name: str, about: str, options: Sequence[str], **rest: Any) -> Param:
 
     def read(value: str) -> str:
         if value not in options:
-            raise ValueError(f"must be one of {', '.join(options)}")
+            raise Broken(f"must be one of {', '.join(options)}", "one_of")
         return value
 
     return Param(name, about, read, {"type": "string", "enum": list(options)}, **rest)
+
+
+def several(name: str, about: str, options: Sequence[str]) -> Param:
+    """Some of a few words, any of which will do."""
+    return choice(name, about, options, repeated=True, listed=True)
+
+
+def members(name: str, about: str, known: Sequence[str]) -> Param:
+    """Names of members of the answer."""
+
+    def read(value: str) -> str:
+        if value not in known:
+            shown = value if _NAME.fullmatch(value) else "such name"
+            raise Broken(f"there is no {shown}; there are {', '.join(known)}", "one_of", "unknown_field")
+        return value
+
+    return Param(name, about, read, {"type": "string", "enum": list(known)}, repeated=True, listed=True)
 
 
 def moment(name: str, about: str, **options: Any) -> Param:
@@ -113,6 +144,8 @@ def read_query(query: QueryParams, declared: Sequence[Param]) -> dict[str, Any]:
                 "there is no such query parameter", code="unknown_field", field=name, rule="unknown_field"
             )
         values = query.getlist(name)
+        if param.listed:
+            values = [value for given in values for value in given.split(",")]
         if len(values) > 1 and not param.repeated:
             raise InvalidInput("may be given once", field=name, rule="repeated")
         read = [_read(param, value) for value in values]
@@ -128,5 +161,7 @@ def read_query(query: QueryParams, declared: Sequence[Param]) -> dict[str, Any]:
 def _read(param: Param, value: str) -> Any:
     try:
         return param.read(value)
+    except Broken as error:
+        raise InvalidInput(f"{param.name}: {error}", code=error.code, field=param.name, rule=error.rule) from None
     except ValueError as error:
         raise InvalidInput(f"{param.name}: {error}", field=param.name) from None

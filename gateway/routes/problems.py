@@ -9,6 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from chassis.errors import MalformedRequest, NotFound, ServiceError
+from gateway.routes.versions import tag_of
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -36,6 +37,24 @@ class UnsupportedMediaType(ServiceError):
     code, status, title = "unsupported_media_type", 415, "不支持的内容类型 · Unsupported media type"
 
 
+class RequestTimeout(ServiceError):
+    """The client sends too slowly; the connection is ended after the answer."""
+
+    code, status, title = "request_timeout", 408, "请求发送过慢 · Request took too long"
+
+
+class UriTooLong(ServiceError):
+    """The address passes the limit."""
+
+    code, status, title = "uri_too_long", 414, "地址过长 · Address too long"
+
+
+class HeadTooLarge(ServiceError):
+    """The request's header fields pass the limit (RFC 6585)."""
+
+    code, status, title = "head_too_large", 431, "请求头过大 · Header fields too large"
+
+
 class InvalidUtf8(MalformedRequest):
     """The body is not UTF-8 text (RFC 8259 section 8.1)."""
 
@@ -61,6 +80,10 @@ def headers_of(error: ServiceError) -> dict[str, str]:
         headers["WWW-Authenticate"] = f'Bearer realm="wangge"{reason}'
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allow)
+    if isinstance(error, RequestTimeout):
+        headers["Connection"] = "close"
+    if "current_version" in error.extra:
+        headers["ETag"] = tag_of(error.extra["current_version"])
     if error.retryable and error.status in (503, 504):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return headers

@@ -43,7 +43,9 @@ class PathParam:
 class Route:
     """One method on one path.
 
-    `answer` is left out where contracts.answers knows it by `rpc`. `owner` is the part of the system that
+    `answer` is left out where contracts.answers knows it by `rpc`; `or_answer` is its shape for callers who ask for
+    another; `other_types` are further content types of it. What
+    a `versioned` route answers has an entity tag. `owner` is the part of the system that
     answers, `permission` what its caller must hold (None: anybody may call).
     """
 
@@ -62,12 +64,20 @@ class Route:
     body: type[Message] | None = None
     body_type: str = "application/json"
     answer: type[Message] | None = None
+    or_answer: type[Message] | None = None
     answer_type: str = "application/json"
+    other_types: tuple[str, ...] = ()
     status: int = 200
     location: str | None = None
+    versioned: bool = False
     about: str = ""
 
     @property
     def keyed(self) -> bool:
         """True when the route takes an Idempotency-Key and an `occurred_at`."""
         return self.command is not None
+
+    @property
+    def addressed(self) -> bool:
+        """True when the route's command is for something that is there, of which a version can be asked."""
+        return self.command is not None and bool(self.path_params)

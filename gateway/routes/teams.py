@@ -31,7 +31,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/teams/{team}", "team_get", "联动组详情", "One team", OWNER, "team.read", query,
-        path_params={"team": TEAM}, rpc="dispatch.get_team",
+        path_params={"team": TEAM}, rpc="dispatch.get_team", versioned=True,
     ),
     Route(
         "PATCH", "/v1/teams/{team}", "team_change", "修改联动组", "Change a team: only what is given", OWNER,

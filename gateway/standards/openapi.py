@@ -50,10 +50,14 @@ _PROBLEMS = {
     "401": "missing_token, invalid_token",
     "403": "forbidden",
     "404": "not_found",
+    "408": "request_timeout: the body came too slowly",
     "409": "the present state does not allow it; `code` says which rule",
+    "412": "version_mismatch: If-Match names another version than `current_version`",
     "413": "payload_too_large",
+    "414": "uri_too_long",
     "415": "unsupported_media_type",
     "422": "unknown_field, missing_field, invalid_input, idempotency_key_reused",
+    "431": "head_too_large",
     "503": "unavailable; see Retry-After",
     "504": "deadline_exceeded; the outcome may be unknown: send again with the same key",
 }
@@ -123,7 +127,7 @@ def answer_of(route: Route) -> type[Message] | None:
 def _schemas() -> dict[str, Any]:
     found: dict[str, type[Message]] = {Problem.__name__: Problem}
     for route in ROUTES:
-        for schema in (route.body, answer_of(route)):
+        for schema in (route.body, answer_of(route), route.or_answer):
             if schema is not None:
                 found[schema.__name__] = schema
     found.update({schema.__name__: schema for schema in COMMAND_TYPES.values()})
@@ -141,27 +145,32 @@ def _path_parameter(name: str, param: PathParam) -> dict[str, Any]:
 
 
 def _parameter(param: Param) -> dict[str, Any]:
-    schema = {"type": "array", "items": param.schema} if param.repeated else param.schema
-    return {"name": param.name, "in": "query", "required": param.required, "description": param.about, "schema": schema}
+    found = {"name": param.name, "in": "query", "required": param.required, "description": param.about}
+    if not param.repeated:
+        return {**found, "schema": param.schema}
+    schema = {"type": "array", "items": param.schema, "minItems": 1}
+    return {**found, "schema": schema, **({"style": "form", "explode": False} if param.listed else {})}
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    found = []
     if route.keyed:
         about = "幂等键，缺省时由网关生成并返回 · The same key gives the same answer; made and returned when absent"
-        schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
-        return [{"name": "Idempotency-Key", "in": "header", "required": False, "description": about, "schema": schema}]
+        found.append(_header("Idempotency-Key", about, minLength=1, maxLength=200))
+    if route.addressed:
+        about = "仅当版本未变时执行 · Done only while the version is still that of this ETag, else 412"
+        found.append(_header("If-Match", about))
+    if route.versioned:
+        about = "未变则回 304 · 304 when nothing has changed since this ETag"
+        found.append(_header("If-None-Match", about))
     if route.name == "stream":
-        about = "从此偏移之后续传 · Resume after this offset"
-        return [
-            {
-                "name": "Last-Event-ID",
-                "in": "header",
-                "required": False,
-                "description": about,
-                "schema": {"type": "string"},
-            }
-        ]
-    return []
+        found.append(_header("Last-Event-ID", "从此偏移之后续传 · Resume after this offset"))
+    return found
+
+
+def _header(name: str, about: str, **limits: int) -> dict[str, Any]:
+    schema = {"type": "string", **limits}
+    return {"name": name, "in": "header", "required": False, "description": about, "schema": schema}
 
 
 def _body(route: Route) -> dict[str, Any] | None:
@@ -178,24 +187,38 @@ def _body(route: Route) -> dict[str, Any] | None:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    answer = answer_of(route)
-    schema: dict[str, Any] = {"$ref": AT + answer.__name__} if answer is not None else {}
-    ok: dict[str, Any] = {"description": route.zh, "content": {route.answer_type: {"schema": schema}}}
+    content: dict[str, Any] = {route.answer_type: {"schema": _answer(route)}}
+    content |= {other: {"schema": {"type": "string"}} for other in route.other_types}
+    ok: dict[str, Any] = {"description": route.zh, "content": content}
     if route.location is not None:
         ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
+    if route.versioned or route.command:
+        about = "版本 · Version of the incident or team: what If-Match takes"
+        ok.setdefault("headers", {})["ETag"] = {"description": about, "schema": {"type": "string"}}
     if route.permission is None:
         return {str(route.status): ok}
-    codes = ["401", "403"]
+    codes = ["401", "403", "414", "431"]
     if route.rpc or route.command:
         codes += ["404", "422", "503", "504"]
     if route.command:
         codes += ["409"]
+    if route.addressed:
+        codes += ["412"]
     if route.body is not None:
-        codes += ["400", "413", "415"]
+        codes += ["400", "408", "413", "415"]
+    unchanged = {"304": {"description": "未变 · Not modified", "content": {}}} if route.versioned else {}
     return {
         str(route.status): ok,
+        **unchanged,
         **{code: {"$ref": f"#/components/responses/Problem{code}"} for code in sorted(codes)},
     }
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    shapes = [{"$ref": AT + shape.__name__} for shape in (answer_of(route), route.or_answer) if shape is not None]
+    if len(shapes) > 1:
+        return {"anyOf": shapes}
+    return dict(shapes[0]) if shapes else {}
 
 
 def _problem(about: str) -> dict[str, Any]:

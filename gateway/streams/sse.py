@@ -56,7 +56,7 @@ class StreamResponse:
             return
         STREAM_READERS.inc()
         reading = asyncio.ensure_future(self._read(send))
-        leaving = asyncio.ensure_future(_left(receive))
+        leaving = asyncio.ensure_future(left(receive))
         self._watch(reading)
         try:
             await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -99,7 +99,8 @@ class StreamResponse:
         self._watching = loop.call_later(max(due, 0.01), self._watch, reading)
 
 
-async def _left(receive: Receive) -> None:
+async def left(receive: Receive) -> None:
+    """Returns when the client is gone."""
     while True:
         message: Message = await receive()
         if message["type"] == "http.disconnect":

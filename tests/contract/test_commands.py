@@ -159,6 +159,15 @@ REFUSED = [
         "data.shifts.0.ends_at",
         "order",
     ),
+    ("version 0", {**golden("incident.push"), "if_version": 0}, "invalid_input", "if_version", "range"),
+    ("version in text", {**golden("team.change"), "if_version": "2"}, "invalid_input", "if_version", "type"),
+    (
+        "version of what is not there yet",
+        {**golden("incident.create"), "if_version": 1},
+        "unknown_field",
+        "if_version",
+        "unknown_field",
+    ),
     ("capacity 0", with_data("team.create", capacity=0), "invalid_input", "data.capacity", "range"),
     ("skills no list", with_data("team.create", skills="medical"), "invalid_input", "data.skills", "type"),
     ("nothing to change", {**golden("team.change"), "data": {}}, "missing_field", "data", "required"),
@@ -192,6 +201,13 @@ def test_defaults_are_filled_in():
         "push": False,
     }  # fmt: skip
     assert load_command({"command": "incident.acknowledge", "key": "k", "incident": UUID})["data"] == {}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"incident.create", "team.create"}))
+def test_a_command_may_say_for_which_version_it_is_and_one_that_does_not_loads_as_ever(name):
+    bare = without(name, "if_version")
+    assert "if_version" not in load_command(bare)
+    assert load_command({**bare, "if_version": 3}) == {**load_command(bare), "if_version": 3}
 
 
 def test_an_assignment_is_addressed_by_team_and_incident_of_another_system():

@@ -104,6 +104,13 @@ def key_used_for_another_body(county: County) -> httpx.Response:
     return county.post("/v1/incidents", draft(priority=2), idempotency_key=key)
 
 
+def changed_meanwhile(county: County) -> httpx.Response:
+    incident = new_incident(county)
+    tag = county.client.get(f"/v1/incidents/{incident}").headers["ETag"]
+    assert county.post(f"/v1/incidents/{incident}/note", {"note": "演示"}, if_match=tag).is_success
+    return county.post(f"/v1/incidents/{incident}/note", {"note": "演示"}, if_match=tag)
+
+
 def unknown_path(county: County) -> httpx.Response:
     return county.client.get("/v1/nothing")
 
@@ -126,6 +133,7 @@ CASES: list[tuple[Callable[[County], httpx.Response], int, str, str | None]] = [
     (missing_token, 401, "missing_token", None),
     (wrong_token, 401, "invalid_token", None),
     (key_used_for_another_body, 422, "idempotency_key_reused", None),
+    (changed_meanwhile, 412, "version_mismatch", "If-Match"),
     (unknown_path, 404, "unknown_path", None),
 ]
 

@@ -11,13 +11,18 @@ _CLAUSES = {
     # A LIKE, because an index with text_pattern_ops serves it.
     "prefix": "i.jurisdiction LIKE %(prefix)s || '%%'",
     "reference_system": "i.reference_system = %(reference_system)s",
-    "state": "i.state = %(state)s",
-    "category": "i.category = %(category)s",
-    "centre": "i.centre_code = %(centre)s",
+    "state": "i.state = ANY(%(state)s::text[])",
+    "category": "i.category = ANY(%(category)s::text[])",
+    "kind": "i.kind = ANY(%(kind)s::text[])",
+    "priority": "i.priority = ANY(%(priority)s::smallint[])",
+    "source": "i.source = ANY(%(source)s::text[])",
+    "centre": "i.centre_code = ANY(%(centre)s::text[])",
+    "backfill": "i.backfill = %(backfill)s",
     "team": "EXISTS (SELECT FROM assignment a WHERE a.incident_id = i.incident_id AND a.team_id = %(team)s)",
     "incident": "i.incident_id = %(incident)s",
 }
 _DONE = ", ".join(f"'{state}'" for state in DONE_STATES)
+_STANDS = "EXISTS (SELECT FROM breach b WHERE b.incident_id = i.incident_id AND b.withdrawn_at IS NULL)"
 _EXERCISE = {"exclude": "NOT i.exercise", "only": "i.exercise"}
 _LIKE = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 
@@ -28,15 +33,25 @@ def conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
     parameters: dict[str, Any] = {}
     for name, clause in _CLAUSES.items():
         value = getattr(filters, name)
-        if value is not None and value != "":
-            clauses.append(clause)
-            parameters[name] = value.translate(_LIKE) if name == "prefix" else value
+        if value in (None, "", ()):
+            continue
+        clauses.append(clause)
+        parameters[name] = _parameter(name, value)
     if filters.open is not None:
         # Spelt like the partial index, or the planner would not use it.
         clauses.append(f"i.state {'NOT ' if filters.open else ''}IN ({_DONE})")
+    if filters.breached is not None:
+        clauses.append(_STANDS if filters.breached else f"NOT {_STANDS}")
     if filters.exercise in _EXERCISE:
         clauses.append(_EXERCISE[filters.exercise])
     return clauses, parameters
+
+
+def _parameter(name: str, value: Any) -> Any:
+    if name == "prefix":
+        return value.translate(_LIKE)
+    # psycopg2 writes a list as an array, a tuple as a row.
+    return list(value) if isinstance(value, tuple) else value
 
 
 def where(clauses: list[str]) -> str:

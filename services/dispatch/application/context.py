@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.dispatch.application.ports import Actor, UnitOfWork
 from services.dispatch.domain.assignment import Assignment
-from services.dispatch.domain.errors import Forbidden, NotFound
+from services.dispatch.domain.errors import Forbidden, NotFound, Outdated
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.intake import Draft
 from services.dispatch.domain.policy import SlaPolicy
@@ -68,8 +68,13 @@ class Context:
         return Report(command.get("occurred_at") or now, now, self.actor.subject, self.actor.client)
 
     def incident(self, command: Command) -> Incident:
-        """The incident that a command is for. Raises NotFound `unknown_incident`, Forbidden `outside_jurisdiction`."""
-        return self.find_incident(command["incident"], "incident")
+        """The incident that a command is for.
+
+        Raises NotFound `unknown_incident`, Forbidden `outside_jurisdiction`, Outdated `version_mismatch`.
+        """
+        found = self.find_incident(command["incident"], "incident")
+        _compare(command, found.version)
+        return found
 
     def find_incident(self, text: str, field: str) -> Incident:
         """An incident by its reference, named in `field` when it is not there."""
@@ -83,8 +88,13 @@ class Context:
     def assignment(self, command: Command) -> tuple[Incident, Assignment]:
         """The assignment that a command is for, by id, or the team's newest open one on the incident.
 
-        Raises NotFound `unknown_assignment`, `unknown_incident`, `unknown_team`.
+        Raises NotFound `unknown_assignment`, `unknown_incident`, `unknown_team`, Outdated `version_mismatch`.
         """
+        incident, assignment = self._find_assignment(command)
+        _compare(command, incident.version)
+        return incident, assignment
+
+    def _find_assignment(self, command: Command) -> tuple[Incident, Assignment]:
         assignment_id = command.get("assignment")
         if assignment_id is not None:
             incident = self.uow.incidents.by_assignment(assignment_id)
@@ -92,7 +102,7 @@ class Context:
             if incident is None or assignment is None:
                 raise NotFound("unknown_assignment", f"there is no assignment {assignment_id}", field="assignment")
             return self._permitted(incident), assignment
-        incident, team = self.incident(command), self.team(command["team"], "team")
+        incident, team = self.find_incident(command["incident"], "incident"), self.find_team(command["team"], "team")
         assignment = incident.roster.of_team(team.id)
         if assignment is None and incident.merge is not None:
             # The caller knows the duplicate's number, the team was sent to the root.
@@ -102,7 +112,13 @@ class Context:
             raise NotFound("unknown_assignment", f"{team.call_sign} is not on this incident", field="team")
         return incident, assignment
 
-    def team(self, text: str, field: str) -> Team:
+    def team(self, command: Command) -> Team:
+        """The team that a command is for. Raises NotFound `unknown_team`, Outdated `version_mismatch`."""
+        found = self.find_team(command["team"], "team")
+        _compare(command, found.version)
+        return found
+
+    def find_team(self, text: str, field: str) -> Team:
         """A team by id or call sign. Raises NotFound `unknown_team`."""
         team_id = team_id_of(text)
         found = self.uow.teams.get(team_id) if team_id is not None else self.uow.teams.by_call_sign(text)
@@ -129,6 +145,19 @@ class Context:
                 prefix=prefix,
             )
         return incident
+
+
+def _compare(command: Command, version: int) -> None:
+    """Within the transaction that holds the thing, or that fails when another changes it meanwhile."""
+    wanted = command.get("if_version")
+    if wanted not in (None, version):
+        raise Outdated(
+            "version_mismatch",
+            f"the version is {version}, not {wanted}",
+            field="if_version",
+            rule="if_version",
+            current_version=version,
+        )
 
 
 def told(incident: Incident, **more: Any) -> Result:

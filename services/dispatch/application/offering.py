@@ -23,7 +23,7 @@ def assign(context: Context, command: Command) -> Result:
     if data.get("auto"):
         assignment = _recommended(context, incident, report, data.get("note"))
     else:
-        team = context.team(data["team"], "data.team")
+        team = context.find_team(data["team"], "data.team")
         flags = () if incident.backfill else team.oddities(context.uow.now)
         offer = Offer(context.uow.new_id(), team.id, incident.centre_code or team.centre_code, flags=flags)
         assignment = fieldwork.assign(incident, offer, report, data.get("note"))

@@ -15,7 +15,7 @@ from contracts.dispatch import codes
 from contracts.dispatch.command_data import CreateIncident
 from services.dispatch.application import intake
 from services.dispatch.application.context import IncidentRef, team_id_of
-from services.dispatch.application.ports import Actor, Filters, Reading
+from services.dispatch.application.ports import Actor, Filters, Page, Reading
 from services.dispatch.application.views import View, candidate_view, incident_view, team_view
 from services.dispatch.domain.errors import Invalid, NotFound
 from services.dispatch.domain.incident import Incident
@@ -24,6 +24,12 @@ from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.team import Team
 
 MOST_INCIDENTS = 200
+MOST_CHOICES = 50
+# Filters that take several values, with what each may be; None: whatever there is.
+_SEVERAL: Mapping[str, Collection[Any] | None] = {
+    "state": codes.STATES, "category": codes.CATEGORIES, "kind": codes.KINDS, "priority": codes.PRIORITIES,
+    "source": codes.SOURCES, "centre": None,
+}  # fmt: skip
 _DRAFT = CreateIncident(partial=True)
 _DEFAULTS: Mapping[str, Any] = {"source": "system", "category": "other", "alarm_level": 1, "exercise": False}
 
@@ -41,12 +47,18 @@ def list_incidents(
     reading: Reading, actor: Actor, filters: Mapping[str, Any], limit: int = 50, cursor: str | None = None
 ) -> View:
     """A page of incidents, newest first. Raises Invalid for a bad limit, cursor or filter."""
+    page = page_of(reading, actor, filters, limit, cursor)
+    return {"incidents": incident_views(reading, page.incidents), "next_cursor": page.next_cursor}
+
+
+def page_of(reading: Reading, actor: Actor, filters: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
+    """A page of the incidents that the actor may see, drills among them unless told otherwise. Raises Invalid."""
     most(limit, MOST_INCIDENTS)
+    wanted = narrowed(reading, actor, {"exercise": "include", **filters})
     try:
-        page = reading.page(narrowed(reading, actor, {"exercise": "include", **filters}), limit, cursor)
+        return reading.page(wanted, limit, cursor)
     except ValueError as error:
         raise Invalid("invalid_input", "the cursor is not one of ours", field="cursor", rule="cursor") from error
-    return {"incidents": incident_views(reading, page.incidents), "next_cursor": page.next_cursor}
 
 
 def recommendations(reading: Reading, actor: Actor, incident: str) -> View:
@@ -167,6 +179,9 @@ def narrowed(reading: Reading, actor: Actor, told: Mapping[str, Any]) -> Filters
     for name in ("since", "until"):
         if name in known:
             known[name] = moment(known[name], name)
+    for name, choices in _SEVERAL.items():
+        if name in known:
+            known[name] = _several(name, known[name], choices)
     if known.get("exercise", "exclude") not in ("exclude", "include", "only"):
         raise Invalid("invalid_input", "exercise is exclude, include or only", field="exercise", rule="one_of")
     if "team" in known:
@@ -178,6 +193,17 @@ def narrowed(reading: Reading, actor: Actor, told: Mapping[str, Any]) -> Filters
         return Filters(**known)
     except TypeError as error:
         raise Invalid("unknown_field", "there is no such filter", rule="unknown_field") from error
+
+
+def _several(name: str, told: Any, choices: Collection[Any] | None) -> tuple[Any, ...]:
+    """One value, or a list of those that will do. Raises Invalid naming the filter."""
+    values = tuple(told) if isinstance(told, list | tuple) else (told,)
+    if not 1 <= len(values) <= MOST_CHOICES:
+        raise Invalid("invalid_input", f"takes 1 to {MOST_CHOICES} values", field=name, rule="length")
+    for value in values:
+        if type(value) not in (str, int) or (choices is not None and value not in choices):
+            raise Invalid("invalid_input", f"{name} is never {value}", field=name, rule="one_of")
+    return values
 
 
 def within(actor: Actor, prefix: str) -> str:

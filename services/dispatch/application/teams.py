@@ -26,7 +26,7 @@ def create(context: Context, command: Command) -> Result:
 
 def change(context: Context, command: Command) -> Result:
     """Change what is given. Raises Conflict `call_sign_taken`, Invalid `unknown_centre`, NotFound `unknown_team`."""
-    team, data = context.team(command["team"], "team"), command["data"]
+    team, data = context.team(command), command["data"]
     if data.get("call_sign", team.call_sign) != team.call_sign:
         _refuse_taken_call_sign(context, data["call_sign"])
     if "centre_code" in data:
@@ -40,7 +40,7 @@ def move(context: Context, command: Command) -> Result:
 
     An older fix than the one known is taken without effect: it arrived late, which is no fault.
     """
-    team, data = context.team(command["team"], "team"), command["data"]
+    team, data = context.team(command), command["data"]
     report = context.report(command)
     judge(report, _ANY_ORDER, previous=None, following=None, backfill=False)
     team.move(data["lat"], data["lon"], report)
@@ -49,7 +49,7 @@ def move(context: Context, command: Command) -> Result:
 
 def shifts(context: Context, command: Command) -> Result:
     """Replace the shift list. Raises Invalid `shifts_overlap`."""
-    team = context.team(command["team"], "team")
+    team = context.team(command)
     listed = tuple(Shift(shift["starts_at"], shift["ends_at"]) for shift in command["data"]["shifts"])
     team.set_shifts(listed, context.report(command))
     return _told(team)

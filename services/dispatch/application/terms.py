@@ -103,17 +103,26 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a list, a report or the breaches are narrowed to; None means any. `exercise`: exclude, include or only."""
+    """What a list, a report or the breaches are narrowed to; None and () mean any.
+
+    `exercise` is exclude, include or only. `since` and `until` are of the receipt. `breached`: whether a target was
+    missed and the breach stands.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     prefix: str = ""
     exercise: str = "exclude"
     reference_system: str | None = None
-    state: str | None = None
+    state: tuple[str, ...] = ()
     open: bool | None = None
-    category: str | None = None
-    centre: str | None = None
+    category: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    priority: tuple[int, ...] = ()
+    source: tuple[str, ...] = ()
+    centre: tuple[str, ...] = ()
+    backfill: bool | None = None
+    breached: bool | None = None
     team: UUID | None = None
     stage: str | None = None
     incident: UUID | None = None

@@ -47,3 +47,9 @@ class Forbidden(Refusal):
     """The actor may not do this (HTTP 403)."""
 
     kind = "forbidden"
+
+
+class Outdated(Refusal):
+    """The command was meant for another version of the thing (HTTP 412)."""
+
+    kind = "precondition"

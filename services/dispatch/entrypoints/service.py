@@ -23,7 +23,7 @@ from chassis.settings import load_or_exit
 from chassis.topology import Subscription
 from contracts.names import DISPATCH, REGISTRY, REGISTRY_AGGREGATES, commands_exchange, events_exchange, facts
 from services.dispatch import bootstrap
-from services.dispatch.application import queries, reports
+from services.dispatch.application import queries, reports, selecting
 from services.dispatch.entrypoints.messages import caller, command_of, event_of, request_of, sender_of
 from services.dispatch.settings import Settings
 
@@ -64,6 +64,12 @@ class DispatchService:
     @rpc
     def list_incidents(self, limit: int = 50, cursor: str | None = None, **filters: Any) -> dict[str, Any]:
         return self._ask(queries.list_incidents, filters, limit, cursor)
+
+    @rpc
+    def select_incidents(
+        self, fields: Any, limit: int = 50, cursor: str | None = None, **filters: Any
+    ) -> dict[str, Any]:
+        return self._ask(selecting.select_incidents, fields, filters, limit, cursor)
 
     @rpc
     def recommend(self, incident: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from chassis import settings as chassis_settings
 from chassis.database import create_engine
 from chassis.vault import DEVELOPMENT_MASTER_KEY
 from services.dispatch import bootstrap
-from services.dispatch.application import queries, reports
+from services.dispatch.application import queries, reports, selecting
 from services.dispatch.settings import Settings
 from tests.bench.bed import Bed
 from tests.bench.growth.filling import DEV, IDLE, LIFE, Lives, fill, place, towns
@@ -80,6 +80,11 @@ class Office:
             ),
             "open of a town": partial(ask, queries.list_incidents, DEV, {"open": True, "prefix": town}),
             "newest of a town": partial(ask, queries.list_incidents, DEV, {"prefix": town}),
+            "of three states in a town": partial(
+                ask, queries.list_incidents, DEV, {"state": ["pushed", "assigned", "on_scene"], "prefix": town}
+            ),
+            "missed in two days": partial(ask, queries.list_incidents, DEV, {"breached": True, **since}),
+            "in part": partial(ask, selecting.select_incidents, DEV, ["incident_id", "state"], {}, 200),
             "newest of a category": partial(ask, queries.list_incidents, DEV, {"category": "medical"}),
             "newest of a team": partial(ask, queries.list_incidents, DEV, {"team": "G3", **since}),
             "of a team never sent": partial(ask, queries.list_incidents, DEV, {"team": IDLE}),

@@ -64,6 +64,7 @@ def nodes(plan):
     [
         "open of a town", "newest of a town", "newest of a team", "of a team never sent", "board", "likely duplicates",
         "sla of the last two days", "sla by team", "sla of a town", "breaches of two days", "incident with timeline",
+        "of three states in a town", "missed in two days", "in part",
     ],
 )  # fmt: skip
 def test_no_question_reads_a_whole_table(office, question):

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import psutil
 
 from tests.support.eventually import eventually
 
@@ -94,6 +95,12 @@ class GatewayProcess:
         assert self._process is not None
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def connections(self) -> int:
+        """TCP connections of clients that the process holds."""
+        assert self._process is not None
+        held = psutil.Process(self._process.pid).net_connections("tcp")
+        return sum(bool(each.raddr) and each.laddr.port == self.port for each in held)
 
     def client(self, timeout: float = 15) -> httpx.Client:
         """A client with the token."""

@@ -126,7 +126,17 @@ def test_queries_carry_the_parameters_given_and_no_others(
 ) -> None:
     assert client.get("/v1/incidents?state=pushed&open=true&limit=5").json() == {
         "method": "list_incidents",
-        "arguments": {"state": "pushed", "open": True, "limit": 5},
+        "arguments": {"state": ["pushed"], "open": True, "limit": 5},
+    }
+    several = client.get("/v1/incidents?state=pushed,assigned&priority=1&priority=2&from=2026-01-01T00:00:00Z").json()
+    assert several["arguments"] == {
+        "state": ["pushed", "assigned"],
+        "priority": [1, 2],
+        "since": "2026-01-01T00:00:00.000000Z",
+    }
+    assert client.get("/v1/incidents?fields=state,stamps.received&open=false").json() == {
+        "method": "select_incidents",
+        "arguments": {"fields": ["state", "stamps.received"], "open": False},
     }
     assert client.get(f"/v1/incidents/{INCIDENT}?include=timeline").json()["arguments"] == {
         "incident": INCIDENT,

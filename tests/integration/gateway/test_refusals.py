@@ -74,6 +74,9 @@ CASES: dict[str, tuple[Send, int, str, str | None]] = {
     "query on a command": (post({}, PUSH + "?force=true"), 422, "unknown_field", "force"),
     "bad query value": (get("/v1/incidents?limit=0"), 422, "invalid_input", "limit"),
     "query value twice": (get("/v1/incidents?limit=1&limit=2"), 422, "invalid_input", "limit"),
+    "one bad value of several": (get("/v1/incidents?state=pushed,lost"), 422, "invalid_input", "state"),
+    "member no incident has": (get("/v1/incidents?fields=state,colour"), 422, "unknown_field", "fields"),
+    "no member at all": (get("/v1/incidents?fields="), 422, "unknown_field", "fields"),
     "missing query parameter": (get("/v1/locate?lat=1"), 422, "missing_field", "lon"),
     "latitude that is no number": (get("/v1/locate?lat=nan&lon=1"), 422, "invalid_input", "lat"),
     "time in a query": (get("/v1/sla/report?from=2026-01-01"), 422, "invalid_input", "from"),
@@ -101,6 +104,13 @@ def test_bad_input_is_refused_with_its_own_code_and_field_and_reaches_no_service
     assert problem["request_id"] == response.headers["X-Request-ID"]
     assert problem["type"] == f"urn:wangge:problem:{code}"
     assert fresh.seen == []
+
+
+def test_a_member_that_no_incident_has_is_named_with_those_there_are(client: httpx.Client) -> None:
+    problem = client.get("/v1/incidents?fields=state,colour").json()
+    assert problem["rule"] == "one_of"
+    assert problem["detail"].startswith("fields: there is no colour; there are ")
+    assert "incident_id, version, state" in problem["detail"]
 
 
 def test_the_title_is_chinese_first(client: httpx.Client) -> None:

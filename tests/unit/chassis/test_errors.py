@@ -12,6 +12,7 @@ ALL = [
     errors.Forbidden,
     errors.NotFound,
     errors.Conflict,
+    errors.PreconditionFailed,
     errors.PayloadTooLarge,
     errors.IdempotencyKeyReused,
     errors.Unavailable,

@@ -255,6 +255,6 @@ class FakeReading:
 
 
 def problem_of(error):
-    kinds = {"invalid": 422, "not_found": 404, "conflict": 409, "forbidden": 403}
+    kinds = {"invalid": 422, "not_found": 404, "conflict": 409, "forbidden": 403, "precondition": 412}
     problem = {"code": getattr(error, "code", "internal"), "status": kinds.get(getattr(error, "kind", ""), 500)}
     return {**problem, "field": getattr(error, "field", None), **getattr(error, "extra", {})}
