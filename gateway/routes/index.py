@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.routes import assignments, grids, house, incidents, live, reports, teams
+from gateway.routes import assignments, grids, house, incidents, live, published, reports, teams
 from gateway.routes.table import Route
 
 ROUTES: tuple[Route, ...] = (
     *incidents.ROUTES,
+    *published.ROUTES,
     *assignments.ROUTES,
     *teams.ROUTES,
     *grids.ROUTES,

@@ -43,7 +43,8 @@ class PathParam:
 class Route:
     """One method on one path.
 
-    `answer` is left out where contracts.answers knows it by `rpc`. `owner` is the part of the system that
+    `answer` is left out where contracts.answers knows it by `rpc`, and gives way to `answer_schema`, the outline of a
+    format that others publish. `owner` is the part of the system that
     answers, `permission` what its caller must hold (None: anybody may call).
     """
 
@@ -63,6 +64,7 @@ class Route:
     body_type: str = "application/json"
     answer: type[Message] | None = None
     answer_type: str = "application/json"
+    answer_schema: dict[str, Any] | None = None
     status: int = 200
     location: str | None = None
     about: str = ""

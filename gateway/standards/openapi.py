@@ -180,6 +180,8 @@ def _body(route: Route) -> dict[str, Any] | None:
 def _responses(route: Route) -> dict[str, Any]:
     answer = answer_of(route)
     schema: dict[str, Any] = {"$ref": AT + answer.__name__} if answer is not None else {}
+    if route.answer_schema is not None:
+        schema = route.answer_schema
     ok: dict[str, Any] = {"description": route.zh, "content": {route.answer_type: {"schema": schema}}}
     if route.location is not None:
         ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
