@@ -16,6 +16,7 @@ DUPLICATE_ID = "0190a0c2-7e1a-7000-8000-0000000000ac"
 ASSIGNMENT_ID = "0190a0c2-7e1a-7000-8000-0000000000bb"
 TEAM_ID = "0190a0c2-7e1a-7000-8000-0000000000cc"
 GRID = "99999900100100101"
+CATEGORIES = st.sampled_from(sorted(codes.CATEGORIES))
 
 
 def moment(second: int) -> str:
@@ -80,14 +81,14 @@ def words(most: int) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def incidents(draw: st.DrawFn, category: st.SearchStrategy[str] | None = None) -> dict[str, Any]:
+def incidents(draw: st.DrawFn, category: st.SearchStrategy[str] = CATEGORIES) -> dict[str, Any]:
     """Any incident the contract allows, as far as the published formats look at it."""
     point = draw(st.none() | st.tuples(st.floats(-90, 90), st.floats(-180, 180)))
     facts = draw(
         st.lists(st.sampled_from(["pushed", "arrived", "resolved", "reopened", "closed", "merged"]), max_size=6)
     )
     return incident(
-        category=draw(category or st.sampled_from(sorted(codes.CATEGORIES))),
+        category=draw(category),
         state=draw(st.sampled_from(sorted(codes.STATES))),
         priority=draw(st.sampled_from(codes.PRIORITIES)),
         summary=draw(st.none() | words(200)),

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from tests.integration.gateway.responder import Handler, Responder, problem
+from tests.contract.standards.cap_structure import faults
+from tests.integration.gateway.responder import Handler, Responder, Silence, problem
 from tests.support.incident_views import INCIDENT_ID, TEAM_ID, incident, team
 
 
@@ -53,3 +54,37 @@ def test_an_incident_that_nobody_knows_is_a_problem_in_every_format(client: http
     fresh.handler = lambda _method, _arguments: {"problem": problem("unknown_incident", 404)}
     response = client.get(f"/v1/incidents/{INCIDENT_ID}/eido")
     assert (response.status_code, response.json()["code"]) == (404, "unknown_incident")
+
+
+def named(_method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Registry that knows one grid."""
+    return {"result": {"code": arguments["code"], "name_zh": "演示社区第一网格", "name_en": None}}
+
+
+def test_a_warning_leaves_as_cap_with_the_name_of_its_grid(
+    client: httpx.Client, fresh: Responder, registry: Responder
+) -> None:
+    fresh.handler = telling(incident(), team())
+    registry.handler = named
+    response = client.get(f"/v1/incidents/{INCIDENT_ID}/cap")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/cap+xml")
+    assert faults(response.content) == []
+    assert "<areaDesc>演示社区第一网格</areaDesc>" in response.content.decode()
+
+
+def test_a_warning_leaves_without_the_name_when_registry_does_not_answer(
+    client: httpx.Client, fresh: Responder, registry: Responder
+) -> None:
+    def silent(_method: str, _arguments: dict[str, Any]) -> dict[str, Any]:
+        raise Silence
+
+    fresh.handler, registry.handler = telling(incident()), silent
+    response = client.get(f"/v1/incidents/{INCIDENT_ID}/cap")
+    assert (response.status_code, faults(response.content)) == (200, [])
+    assert "<areaDesc>示例路1号</areaDesc>" in response.content.decode()
+
+
+def test_what_is_neither_warning_nor_drill_has_no_alert(client: httpx.Client, fresh: Responder) -> None:
+    fresh.handler = telling(incident(category="self_harm_risk"))
+    response = client.get(f"/v1/incidents/{INCIDENT_ID}/cap")
+    assert (response.status_code, response.json()["code"]) == (404, "no_alert")
