@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.routes import assignments, grids, house, incidents, live, published, reports, teams
+from gateway.routes import assignments, grids, house, incidents, live, open311, published, reports, teams
 from gateway.routes.table import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -12,6 +12,7 @@ ROUTES: tuple[Route, ...] = (
     *teams.ROUTES,
     *grids.ROUTES,
     *reports.ROUTES,
+    *open311.ROUTES,
     *live.ROUTES,
     *house.ROUTES,
 )

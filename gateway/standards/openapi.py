@@ -38,6 +38,7 @@ TAGS = (
     ("teams", "联动组 · Teams"),
     ("grids", "网格 · Grids"),
     ("sla", "时效 · Figures"),
+    ("open311", "服务诉求 · Open311 GeoReport v2"),
     ("live", "实时 · Live"),
     ("house", "运维 · Operations"),
 )
@@ -106,11 +107,13 @@ def operation(route: Route) -> dict[str, Any]:
     body = _body(route)
     if body is not None:
         found["requestBody"] = body
-    return found
+    return {**found, **route.document}
 
 
 def tag_of(route: Route) -> str:
     """The chapter a route stands in."""
+    if route.path.startswith("/open311/"):
+        return "open311"
     match = re.match(r"/v1/([a-z]+)", route.path)
     return _TAG_OF[match[1]] if match else "house"
 

@@ -35,6 +35,9 @@ GET /v1/teams | POST /v1/teams | GET /v1/teams/{team} | PATCH /v1/teams/{team} |
 GET /v1/grids | GET /v1/grids/{code} | GET /v1/grids/{code}/children | GET /v1/grids/{code}/history
 GET /v1/grids/{code}/posts | GET /v1/locate | GET /v1/sla/report | GET /v1/sla/breaches
 GET /v1/centres | GET /v1/board
+GET /open311/v2/services.{format} | GET /open311/v2/services/{service_code}.{format}
+POST /open311/v2/requests.{format} | GET /open311/v2/requests.{format}
+GET /open311/v2/requests/{service_request_id}.{format} | GET /open311/discovery.{format}
 POST /v1/feed | GET /v1/stream | GET /live | GET /ready | GET /metrics | GET /openapi.json | GET /docs
 """
 
