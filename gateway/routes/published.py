@@ -9,12 +9,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from chassis.errors import Forbidden, NotFound, ServiceError
-from gateway.routes.calling import ask_service, caller_of, json_response, path_arguments
+from contracts.dispatch.queries import CommandResult
+from gateway.routes.body import read_object
+from gateway.routes.calling import (
+    ask_service,
+    caller_of,
+    check_envelope,
+    command_response,
+    idempotency_key,
+    json_response,
+    path_arguments,
+)
+from gateway.routes.edge import KEY
 from gateway.routes.params import read_query
 from gateway.routes.paths import INCIDENT
 from gateway.routes.table import Call, Route
 from gateway.standards import cap
 from gateway.standards.eido import EIDO_VERSION, eido
+from gateway.standards.eido_intake import create_incident
 
 OWNER, PERMISSION, RPC = "dispatch", "incident.read", "dispatch.get_incident"
 EIDO_OUTLINE: dict[str, Any] = {
@@ -28,6 +40,24 @@ EIDO_OUTLINE: dict[str, Any] = {
     "externalDocs": {"url": "https://github.com/NENA911/EIDO-JSON", "description": "NENA-STA-021.1"},
 }  # fmt: skip
 
+TAKING: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {
+            "type": "object", "required": ["$id", "eidoVersion", "lastUpdateTimeStamp", "incidentComponent"],
+            "properties": EIDO_OUTLINE["properties"],
+        }}},
+    },
+    "responses": {
+        "201": {
+            "description": "已接入 · Taken in",
+            "headers": {"Location": {"description": "/v1/incidents/{incident_id}", "schema": {"type": "string"}}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CommandResult"}}},
+        },
+        **{status: {"$ref": f"#/components/responses/Problem{status}"}
+           for status in ("400", "401", "403", "409", "413", "415", "422", "503", "504")},
+    },
+}  # fmt: skip
 GRID_SECONDS = 1.0
 """How long a warning waits for the name of its grid."""
 
@@ -87,12 +117,32 @@ async def as_cap(call: Call) -> ASGIApp:
     return Response(content, media_type=cap.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
+async def take_eido(call: Call) -> ASGIApp:
+    """Take another system's incident in. Raises ServiceError, `reference_taken` when it is here already."""
+    read_query(call.request.query_params, ())
+    call.request.scope[KEY] = key = idempotency_key(call)
+    data, occurred_at = create_incident(await read_object(call.request))
+    envelope = {"command": "incident.create", "key": key, "occurred_at": occurred_at, "view": True, "data": data}
+    check_envelope(envelope)
+    seconds = call.serving.settings.command_seconds
+    answer = await call.serving.commands.execute(envelope, timeout_s=seconds, caller=caller_of(call))
+    return command_response(call, answer)
+
+
 ROUTES = (
     Route(
         "GET", "/v1/incidents/{incident}/eido", "incident_eido", "事件（EIDO 格式）",
         "One incident as a NENA EIDO", OWNER, PERMISSION, as_eido,
         path_params={"incident": INCIDENT}, rpc=RPC, answer_schema=EIDO_OUTLINE,
         about="NENA-STA-021.1, version 1.0. Nobody is in it: no caller, no member of a team.",
+    ),
+    Route(
+        "POST", "/v1/eido", "eido_take_in", "接入事件（EIDO 格式）", "Take a NENA EIDO in", OWNER, "incident.create",
+        take_eido,
+        answer=CommandResult, status=201, location="/v1/incidents/{incident_id}", document=TAKING,
+        about="NENA-STA-021.1, version 1.0. Its tracking identifier becomes the incident's `reference`: what is here "
+        "already is 409 `reference_taken`. The same `Idempotency-Key` gives the same answer. Nothing is fetched: a "
+        "location counts when it is given by value.",
     ),
     Route(
         "GET", "/v1/incidents/{incident}/cap", "incident_cap", "事件预警（CAP 格式）",

@@ -44,7 +44,8 @@ TAGS = (
 )
 _TAG_OF = {
     "incidents": "incidents", "assignments": "assignments", "teams": "teams", "grids": "grids", "locate": "grids",
-    "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla", "feed": "live", "stream": "live",
+    "eido": "incidents", "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla", "feed": "live",
+    "stream": "live",
 }  # fmt: skip
 _PROBLEMS = {
     "400": "invalid_utf8, invalid_json",

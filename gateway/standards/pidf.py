@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from chassis.errors import InvalidInput
 from gateway.standards.markup import add, document_of
 
 PIDF = "urn:ietf:params:xml:ns:pidf"
@@ -34,3 +35,32 @@ def location_object(entity: str, *, point: tuple[float, float] | None, words: st
     add(geopriv, f"{{{GEOPRIV}}}usage-rules")
     add(device, f"{{{DATA_MODEL}}}deviceID", entity)
     return document_of(root).decode()
+
+
+def read_location(document: str) -> tuple[tuple[float, float] | None, str]:
+    """The first point (latitude, longitude) in a PIDF-LO and its civic address in words; neither of what is none.
+
+    Raises InvalidInput for XML that is not well-formed or declares anything: a document type can make it grow.
+    """
+    if "<!" in document:
+        raise InvalidInput("a PIDF-LO has no declarations or comments", field="locationByValue", rule="xml")
+    try:
+        root = ET.fromstring(document)  # noqa: S314 declarations were refused above, and the body is limited
+    except ET.ParseError:
+        raise InvalidInput("locationByValue is not well-formed XML", field="locationByValue", rule="xml") from None
+    civic = root.find(f".//{{{CIVIC}}}civicAddress")
+    words = (
+        [part.text.strip() for part in civic if part.text and not part.tag.endswith("}country")]
+        if civic is not None
+        else []
+    )
+    return _point(root.findtext(f".//{{{GML}}}pos") or ""), " ".join(words)
+
+
+def _point(text: str) -> tuple[float, float] | None:
+    try:
+        latitude, longitude, *_ = (float(number) for number in text.split())
+    except ValueError:
+        return None
+    within = -90 <= latitude <= 90 and -180 <= longitude <= 180
+    return (latitude, longitude) if within else None

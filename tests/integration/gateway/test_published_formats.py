@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from gateway.standards.eido import eido
 from tests.contract.standards.cap_structure import faults
 from tests.integration.gateway.responder import Handler, Responder, Silence, problem
 from tests.support.incident_views import INCIDENT_ID, TEAM_ID, incident, team
@@ -88,3 +89,24 @@ def test_what_is_neither_warning_nor_drill_has_no_alert(client: httpx.Client, fr
     fresh.handler = telling(incident(category="self_harm_risk"))
     response = client.get(f"/v1/incidents/{INCIDENT_ID}/cap")
     assert (response.status_code, response.json()["code"]) == (404, "no_alert")
+
+
+def test_an_eido_that_is_posted_becomes_an_incident_under_its_own_number(
+    client: httpx.Client, fresh: Responder
+) -> None:
+    answer = {"ok": True, "status": 201, "replayed": False, "result": {"incident_id": INCIDENT_ID, "version": 2}}
+    fresh.handler = lambda _method, _arguments: {"result": {"answers": [answer]}}
+    sent = eido(incident(), {}, "dispatch.neighbour.example")
+    response = client.post("/v1/eido", json=sent, headers={"Idempotency-Key": "eido-1"})
+    assert (response.status_code, response.headers["Location"]) == (201, f"/v1/incidents/{INCIDENT_ID}")
+    (command,) = fresh.commands()
+    assert (command["command"], command["key"]) == ("incident.create", "eido-1")
+    assert command["data"]["reference"] == {"system": "eido-dispatch-neighbour-example", "number": INCIDENT_ID}
+
+
+def test_an_eido_that_cannot_be_read_is_refused_by_its_member_and_costs_no_call(
+    client: httpx.Client, fresh: Responder
+) -> None:
+    response = client.post("/v1/eido", json={**eido(incident(), {}, "a.example"), "eidoVersion": "2.0"})
+    assert (response.status_code, response.json()["field"]) == (422, "eidoVersion")
+    assert fresh.seen == []

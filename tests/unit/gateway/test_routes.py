@@ -26,7 +26,7 @@ POST /v1/incidents/{incident}/resolve | POST /v1/incidents/{incident}/feedback |
 POST /v1/incidents/{incident}/archive | POST /v1/incidents/{incident}/cancel | POST /v1/incidents/{incident}/reopen
 POST /v1/incidents/{incident}/merge | POST /v1/incidents/{incident}/unmerge | POST /v1/incidents/{incident}/hand-over
 POST /v1/incidents/{incident}/correct | POST /v1/incidents/{incident}/note | POST /v1/incidents/{incident}/contact
-GET /v1/incidents/{incident}/eido | GET /v1/incidents/{incident}/cap
+GET /v1/incidents/{incident}/eido | GET /v1/incidents/{incident}/cap | POST /v1/eido
 GET /v1/incidents/{incident}/recommendations | POST /v1/incidents/{incident}/assignments
 POST /v1/assignments/{assignment}/accept | POST /v1/assignments/{assignment}/refuse
 POST /v1/assignments/{assignment}/depart | POST /v1/assignments/{assignment}/arrive
