@@ -64,8 +64,7 @@ class Link:
         self._published = 0
         self._confirms: Confirms | None = None
         self.cancelled_by_broker = False
-        self.blocked = False
-        """True while the broker says that it takes no messages from anybody (an alarm for memory or disk)."""
+        self.blocked = False  # the broker has an alarm for memory or disk and takes no messages from anybody
 
     def open(self) -> Self:
         """Connect, open the channel, select confirms. Raises BrokerLost; then the link is closed."""
@@ -122,7 +121,7 @@ class Link:
         """End a running ``step`` early. Safe from any thread or greenlet, also after close."""
         if not self._closed and not self._waking:
             self._waking = True
-            self._loop.add_callback_threadsafe(_nothing)
+            self._loop.add_callback_threadsafe(lambda: None)
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Run one synchronous channel method by its pika name and return the broker's answer."""
@@ -242,8 +241,8 @@ class Link:
             on_close_callback=lambda _, error: self._lose(error),
             custom_ioloop=self._loop,
         )
-        self._connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(blocked=True))
-        self._connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(blocked=False))
+        self._connection.add_on_connection_blocked_callback(self._on_flow)
+        self._connection.add_on_connection_unblocked_callback(self._on_flow)
         self._wait(lambda: bool(opened), "connection")
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
@@ -261,8 +260,8 @@ class Link:
         if not self.is_open:
             raise BrokerLost("the link is not open")
 
-    def _set_blocked(self, *, blocked: bool) -> None:
-        self.blocked = blocked
+    def _on_flow(self, _connection: Any, frame: Any) -> None:
+        self.blocked = isinstance(frame.method, pika.spec.Connection.Blocked)
 
     def _lose(self, error: BaseException) -> None:
         if self._lost is None:
@@ -298,7 +297,3 @@ class Link:
         if self._confirms is not None:
             reason = f"returned {method.reply_code} {method.reply_text}"
             self._confirms.returned(properties.message_id, reason)
-
-
-def _nothing() -> None:
-    return None

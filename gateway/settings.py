@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,13 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def domain_name(text: str) -> str:
+    """A lower-case domain name: how the county is known to other systems (EIDO agency identifier, CAP sender)."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", text):
+        raise ValueError("not a lower-case domain name")
+    return text
+
+
 @dataclass(frozen=True)
 class GatewaySettings(ProcessSettings):
     """One frozen object for the whole process; times are seconds, sizes are bytes."""
@@ -28,6 +36,7 @@ class GatewaySettings(ProcessSettings):
     host: str = env("WANGGE_HTTP_HOST", default="127.0.0.1")
     port: int = env("WANGGE_HTTP_PORT", default=8115, parse=integer(0, 65_535))
     token: str = env("WANGGE_TOKEN", default="", secret=True)
+    agency: str = env("WANGGE_AGENCY", default="county.wangge.example", parse=domain_name)
     read_seconds: float = env("WANGGE_READ_SECONDS", default=5.0, parse=seconds(0.05, 120))
     command_seconds: float = env("WANGGE_COMMAND_SECONDS", default=10.0, parse=seconds(0.05, 120))
     feed_patience_seconds: float = env("WANGGE_FEED_PATIENCE_SECONDS", default=60.0, parse=seconds(0.05, 3600))

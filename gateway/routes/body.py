@@ -19,7 +19,7 @@ async def read_object(request: Request, limit: int = LIMIT_BYTES) -> dict[str, A
     Raises PayloadTooLarge, UnsupportedMediaType, InvalidUtf8 or InvalidJson, and ClientDisconnect when the
     caller is gone.
     """
-    body = await _read(request, limit)
+    body = await read_bytes(request, limit)
     if not body:
         return {}
     require_type(request, ("application/json",))
@@ -52,7 +52,8 @@ def require_type(request: Request, accepted: tuple[str, ...]) -> None:
         raise UnsupportedMediaType("the body must not be compressed", field="Content-Encoding")
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """The body as it came. Raises PayloadTooLarge, and ClientDisconnect when the caller is gone."""
     too_large = PayloadTooLarge(f"the body may have {limit} bytes", limit_bytes=limit)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.errors import ServiceError
 from gateway.routes.edge import CLIENT, ROUTE
 from gateway.routes.problems import MethodNotAllowed
 from gateway.routes.serving import Serving
@@ -36,9 +37,17 @@ class PathEndpoint:
         if route is None:
             raise MethodNotAllowed(sorted(self._routes))
         request = Request(scope, receive, send)
+        try:
+            answer = await self._answer(route, request)
+        except ServiceError as error:
+            if route.refuse is None:
+                raise
+            answer = route.refuse(request, error)
+        await answer(scope, receive, send)
+
+    async def _answer(self, route: Route, request: Request) -> ASGIApp:
         actor = ANYBODY
         if route.permission is not None:
-            actor = self._serving.authority.recognise(request.headers.get("authorization"))
-            scope[CLIENT] = actor.client
-        answer = await route.handler(Call(request, actor, self._serving, route))
-        await answer(scope, receive, send)
+            actor = self._serving.authority.recognise(await route.credentials(request))
+            request.scope[CLIENT] = actor.client
+        return await route.handler(Call(request, actor, self._serving, route))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from gateway.routes import assignments, grids, house, incidents, listing, live, reports, teams
+from gateway.routes import assignments, grids, house, incidents, listing, live, open311, published, reports, teams
 from gateway.routes.table import Route
 
 ROUTES: tuple[Route, ...] = (
     *incidents.ROUTES,
     *listing.ROUTES,
+    *published.ROUTES,
     *assignments.ROUTES,
     *teams.ROUTES,
     *grids.ROUTES,
     *reports.ROUTES,
+    *open311.ROUTES,
     *live.ROUTES,
     *house.ROUTES,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from chassis.errors import ServiceError
 from contracts.fields import Message
 from gateway.routes.params import Param
 from gateway.security.token import Actor
@@ -28,6 +29,13 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]
+Credentials = Callable[[Request], Awaitable[str | None]]
+Refuse = Callable[[Request, ServiceError], ASGIApp]
+
+
+async def authorization(request: Request) -> str | None:
+    """The header that carries a bearer token (RFC 6750)."""
+    return request.headers.get("authorization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +51,12 @@ class PathParam:
 class Route:
     """One method on one path.
 
-    `answer` is left out where contracts.answers knows it by `rpc`; `or_answer` is its shape for callers who ask for
-    another; `other_types` are further content types of it. What
-    a `versioned` route answers has an entity tag. `owner` is the part of the system that
-    answers, `permission` what its caller must hold (None: anybody may call).
+    `answer` is left out where contracts.answers knows it by `rpc`, and gives way to `answer_schema`, the outline of a
+    format that others publish; `or_answer` is its shape for callers who ask for another; `other_types` are further
+    content types of it. What a `versioned` route answers has an entity tag. `credentials` and `refuse` are for a
+    published interface that has its own place for a key and its own form of an error; `document` replaces members of
+    its OpenAPI operation. `owner` is the part of the system that answers, `permission` what its caller must hold (None:
+    anybody may call).
     """
 
     method: str
@@ -67,10 +77,14 @@ class Route:
     or_answer: type[Message] | None = None
     answer_type: str = "application/json"
     other_types: tuple[str, ...] = ()
+    answer_schema: dict[str, Any] | None = None
     status: int = 200
     location: str | None = None
     versioned: bool = False
     about: str = ""
+    credentials: Credentials = authorization
+    refuse: Refuse | None = None
+    document: dict[str, Any] = field(default_factory=dict)
 
     @property
     def keyed(self) -> bool:

@@ -38,12 +38,14 @@ TAGS = (
     ("teams", "联动组 · Teams"),
     ("grids", "网格 · Grids"),
     ("sla", "时效 · Figures"),
+    ("open311", "服务诉求 · Open311 GeoReport v2"),
     ("live", "实时 · Live"),
     ("house", "运维 · Operations"),
 )
 _TAG_OF = {
     "incidents": "incidents", "assignments": "assignments", "teams": "teams", "grids": "grids", "locate": "grids",
-    "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla", "feed": "live", "stream": "live",
+    "eido": "incidents", "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla", "feed": "live",
+    "stream": "live",
 }  # fmt: skip
 _PROBLEMS = {
     "400": "invalid_utf8, invalid_json",
@@ -110,11 +112,13 @@ def operation(route: Route) -> dict[str, Any]:
     body = _body(route)
     if body is not None:
         found["requestBody"] = body
-    return found
+    return {**found, **route.document}
 
 
 def tag_of(route: Route) -> str:
     """The chapter a route stands in."""
+    if route.path.startswith("/open311/"):
+        return "open311"
     match = re.match(r"/v1/([a-z]+)", route.path)
     return _TAG_OF[match[1]] if match else "house"
 
@@ -187,7 +191,8 @@ def _body(route: Route) -> dict[str, Any] | None:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    content: dict[str, Any] = {route.answer_type: {"schema": _answer(route)}}
+    schema = _answer(route) if route.answer_schema is None else route.answer_schema
+    content: dict[str, Any] = {route.answer_type: {"schema": schema}}
     content |= {other: {"schema": {"type": "string"}} for other in route.other_types}
     ok: dict[str, Any] = {"description": route.zh, "content": content}
     if route.location is not None:

@@ -26,6 +26,7 @@ POST /v1/incidents/{incident}/resolve | POST /v1/incidents/{incident}/feedback |
 POST /v1/incidents/{incident}/archive | POST /v1/incidents/{incident}/cancel | POST /v1/incidents/{incident}/reopen
 POST /v1/incidents/{incident}/merge | POST /v1/incidents/{incident}/unmerge | POST /v1/incidents/{incident}/hand-over
 POST /v1/incidents/{incident}/correct | POST /v1/incidents/{incident}/note | POST /v1/incidents/{incident}/contact
+GET /v1/incidents/{incident}/eido | GET /v1/incidents/{incident}/cap | POST /v1/eido
 GET /v1/incidents/{incident}/recommendations | POST /v1/incidents/{incident}/assignments
 POST /v1/assignments/{assignment}/accept | POST /v1/assignments/{assignment}/refuse
 POST /v1/assignments/{assignment}/depart | POST /v1/assignments/{assignment}/arrive
@@ -34,6 +35,9 @@ GET /v1/teams | POST /v1/teams | GET /v1/teams/{team} | PATCH /v1/teams/{team} |
 GET /v1/grids | GET /v1/grids/{code} | GET /v1/grids/{code}/children | GET /v1/grids/{code}/history
 GET /v1/grids/{code}/posts | GET /v1/locate | GET /v1/sla/report | GET /v1/sla/breaches
 GET /v1/centres | GET /v1/board
+GET /open311/v2/services.{format} | GET /open311/v2/services/{service_code}.{format}
+POST /open311/v2/requests.{format} | GET /open311/v2/requests.{format}
+GET /open311/v2/requests/{service_request_id}.{format} | GET /open311/discovery.{format}
 POST /v1/feed | GET /v1/stream | GET /live | GET /ready | GET /metrics | GET /openapi.json | GET /docs
 """
 
