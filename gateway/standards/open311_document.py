@@ -73,6 +73,8 @@ _ERRORS = {
     "400": "请求有误 · Anything wrong with the request",
     "403": "令牌缺失或无效 · The key is missing or not known",
     "404": "未找到 · No such service, request or jurisdiction",
+    "414": "网址过长 · The address is too long",
+    "431": "请求头过大 · The head is too large",
     "503": "暂不可用 · Try again after Retry-After",
     "504": "超时，结果未知 · The outcome may be unknown: send again with the same Idempotency-Key",
 }
