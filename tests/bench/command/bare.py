@@ -6,6 +6,8 @@ No rules, no database, no commit: what is left is what one command costs before 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 NAME = "bare"
 
@@ -26,7 +28,12 @@ def http() -> None:
         made = await calls.call(NAME, "create", arguments, timeout_s=10, caller=Caller("{}"))
         return JSONResponse(made, 201)
 
-    app = Starlette(routes=[Route("/v1/incidents", create, methods=["POST"])], on_startup=[calls.start])
+    @asynccontextmanager
+    async def connected(_app: Starlette) -> AsyncIterator[None]:
+        calls.start()
+        yield
+
+    app = Starlette(routes=[Route("/v1/incidents", create, methods=["POST"])], lifespan=connected)
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), access_log=False, loop="uvloop", http="httptools")
 
 
