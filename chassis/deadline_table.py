@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from chassis.clock import utc_now
 from chassis.database import RELAY_PORT, after_commit
 from chassis.outbox import nudge
-from chassis.script import Executes
+from chassis.script import Executes, say
 
 Key = tuple[str, str, int]
 """(subject, kind, generation): what names a deadline."""
@@ -55,7 +55,8 @@ def arm(connection: Executes, table: Table, rows: Sequence[Deadline]) -> None:
         return
     last = {row.key: row for row in rows}
     ordered = [last[key] for key in sorted(last)]
-    connection.exec_driver_sql(
+    say(
+        connection,
         f"INSERT INTO {table.fullname} (subject, kind, generation, due_at)"
         " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[])"
         " ON CONFLICT (subject, kind, generation) DO UPDATE SET due_at = EXCLUDED.due_at",
@@ -78,7 +79,8 @@ def disarm(connection: Executes, table: Table, rows: Sequence[Key]) -> None:
     if not rows:
         return
     subjects, kinds, generations = zip(*sorted(set(rows)), strict=True)
-    connection.exec_driver_sql(
+    say(
+        connection,
         f"DELETE FROM {table.fullname} d"
         " USING unnest(%s::uuid[], %s::text[], %s::int[]) AS gone(subject, kind, generation)"
         " WHERE d.subject = gone.subject AND d.kind = gone.kind AND d.generation = gone.generation",

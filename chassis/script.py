@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
-from chassis.prepared import Message
+from chassis.prepared import Message, ask
 
 COMMIT_SENT = "wangge.commit_sent"
 """In a connection's ``info``: its transaction may have been committed, even if no answer to that came."""
@@ -52,3 +52,11 @@ class Script:
             message.end("COMMIT")
             self._connection.info[COMMIT_SENT] = True
         message.send()
+
+
+def say(to: Executes, statement: str, parameters: Sequence[Any]) -> None:
+    """One statement that is said all day, prepared: at once to a connection, or as part of a script."""
+    if isinstance(to, Connection):
+        ask(to, statement, parameters)
+    else:
+        to.exec_driver_sql(statement, parameters)
