@@ -149,13 +149,15 @@ def create_engine(
         connect_args=connections.arguments(name, options),
     )
     port = relay_port if relay_port is not None else int(os.environ.get("WANGGE_RELAY_PORT") or 0)
-
-    @event.listens_for(engine, "connect")
-    def remember_relay_port(_dbapi_connection: Any, record: Any) -> None:
-        record.info[RELAY_PORT] = port
-
+    _remember_relay_port(engine, port)
     connections.replace_dead_ones(engine)
     return engine
+
+
+def _remember_relay_port(engine: Engine, port: int) -> None:
+    @event.listens_for(engine, "connect")
+    def remember(_dbapi_connection: Any, record: Any) -> None:
+        record.info[RELAY_PORT] = port
 
 
 def check_wait_callback(expected: bool) -> None:  # noqa: FBT001 (the name of the function is the question)
