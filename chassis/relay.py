@@ -103,10 +103,13 @@ class Relay:
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
     def _heard(self, error: Exception) -> None:
-        if not isinstance(error, BrokerSilent):
-            self._silent_since = None
-        elif self._silent_since is None:
-            self._silent_since = time.monotonic() - CONFIRM_SECONDS
+        if isinstance(error, BrokerSilent):
+            self._set_silent_since(self._silent_since or time.monotonic() - CONFIRM_SECONDS)
+        else:
+            self._set_silent_since(None)
+
+    def _set_silent_since(self, moment: float | None) -> None:
+        self._silent_since = moment
         metrics.RELAY_SILENT_SECONDS.set(self.silent_seconds)
 
     def relay_once(self, link: Link) -> int:
@@ -118,10 +121,10 @@ class Relay:
         started = time.monotonic()
         with self._engine.begin() as connection:
             claim = OutboxClaim(connection, self._table, self._owner, self._window * WINDOWS_A_ROUND)
-            if not claim.is_ours():
-                return 0
-            rows = claim.first(self._window)
+            rows = claim.first(self._window) if claim.is_ours() else []
             if not rows:
+                # Nothing is owed by us: whoever holds the lock, or the next message, will tell of a silent broker.
+                self._set_silent_since(None)
                 return 0
             sent = self._publish(link, claim, rows)
             claim.put_back({row.id: error for row, error in sent.failed})
@@ -131,7 +134,7 @@ class Relay:
         if sent.unanswered:
             words = f"{len(sent.unanswered)} messages were not confirmed within {CONFIRM_SECONDS} s"
             raise BrokerLost(words) if link.blocked else BrokerSilent(words)
-        self._silent_since = None
+        self._set_silent_since(None)
         return len(sent.confirmed) + len(sent.failed)
 
     def _publish(self, link: Link, claim: OutboxClaim, rows: Sequence[OutboxRow]) -> Sent:

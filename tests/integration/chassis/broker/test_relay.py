@@ -17,7 +17,7 @@ from chassis import metrics, outbox
 from chassis.database import create_engine, in_transaction
 from chassis.link import Link
 from chassis.outbox import Outgoing
-from chassis.relay import Relay
+from chassis.relay import BrokerSilent, Relay
 from chassis.relay_window import SlidingWindow
 from chassis.tracing import configure, current_traceparent, span
 from cli.stack import ports
@@ -284,3 +284,11 @@ def test_a_broker_that_is_there_and_confirms_nothing_is_told_as_silent_until_it_
         eventually(lambda: relay.silent_seconds == 0.0, within=10)
     finally:
         proxy.stop()
+
+
+def test_silence_is_forgotten_when_another_relay_has_published_what_was_owed(store, broker, relay):
+    relay._heard(BrokerSilent("not confirmed"))
+    assert relay.silent_seconds > 0
+    with Link(broker.url, name="relay") as link:
+        assert relay.relay_once(link) == 0
+    assert relay.silent_seconds == 0.0
