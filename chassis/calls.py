@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from chassis.actor import NOBODY, Actor
 from chassis.errors import MalformedRequest
 
 DEADLINE_HEADER = "nameko.deadline"
@@ -18,10 +17,10 @@ TRACEPARENT_HEADER = "nameko.traceparent"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: ``deadline`` by this process's monotonic clock (None: none), ``actor`` as the gateway verified it."""
+    """One call: ``deadline`` by this process's monotonic clock (None: none), ``actor`` the gateway vouches for."""
 
     deadline: float | None = None
-    actor: Mapping[str, Any] = field(default_factory=dict)
+    actor: Actor = NOBODY
     traceparent: str | None = None
 
     def is_late(self) -> bool:
@@ -32,8 +31,10 @@ class Call:
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
-def call_of(headers: Mapping[str, Any], expiration: str | None = None) -> Call:
-    """The call that a message describes, just arrived. Raises MalformedRequest naming the header that cannot be read.
+def call_of(headers: Mapping[str, Any], expiration: str | None = None, *, recognise: Callable[[object], Actor]) -> Call:
+    """The call that a message describes, just arrived.
+
+    Raises MalformedRequest naming the header that cannot be read, and what ``recognise`` raises for the actor's.
 
     ``expiration`` is the message's own (milliseconds): the broker has watched it so far and we go on from here, so that
     the wall clocks of two hosts need not agree. Only a message without one is held to the time in its header.
@@ -46,11 +47,6 @@ def call_of(headers: Mapping[str, Any], expiration: str | None = None) -> Call:
         deadline = time.monotonic() + int(expiration) / 1000
     elif told is not None:
         deadline = time.monotonic() + told / 1000 - time.time()
-    try:
-        actor = orjson.loads(headers.get(ACTOR_HEADER) or "{}")
-    except ValueError as error:
-        raise MalformedRequest("must be JSON", field=ACTOR_HEADER) from error
-    if not isinstance(actor, dict):
-        raise MalformedRequest("must be a JSON object", field=ACTOR_HEADER)
+    actor = recognise(headers.get(ACTOR_HEADER))
     traceparent = headers.get(TRACEPARENT_HEADER)
     return Call(deadline, actor, traceparent if isinstance(traceparent, str) else None)

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Engine, Table, column, delete, func, select
 from sqlalchemy.exc import DBAPIError
 
-from chassis import inbox
+from chassis import inbox, metrics
+from chassis.connections import AS_STATISTICS_SAY
 from chassis.database import ChassisTables
 from chassis.logs import get_logger
 
@@ -54,7 +55,10 @@ class Cleaner:
             .with_for_update(skip_locked=True)
         )
         with self.engine.begin() as connection:
-            return connection.execute(delete(self.table).where(place.in_(old))).rowcount
+            connection.exec_driver_sql(AS_STATISTICS_SAY)
+            gone = connection.execute(delete(self.table).where(place.in_(old))).rowcount
+        metrics.CLEANED.labels(self.table.name).inc(gone)
+        return gone
 
 
 def chassis_cleaners(engine: Engine, tables: ChassisTables) -> list[Cleaner]:

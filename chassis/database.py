@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from chassis import connections, metrics
 from chassis.errors import Unavailable
 from chassis.logs import get_logger
+from chassis.scope import SETTING, scoped
 from chassis.script import COMMIT_SENT, Executes
 
 T = TypeVar("T")
@@ -30,6 +31,11 @@ AfterCommit = Callable[[], None]
 RELAY_PORT = "wangge.relay_port"
 _AFTER_COMMIT = "wangge.after_commit"
 CLASHES = frozenset({"40001", "40P01"})
+_ALWAYS: dict[str, Any] = {
+    "max_overflow": 2, "pool_timeout": 5, "pool_recycle": 1800, "pool_use_lifo": True, "hide_parameters": True,
+    "json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads,
+}  # fmt: skip
+"""What every engine of ours has."""
 # Connection failures, too many connections or no disk, shut-down, a read-only stand-by, and the time-outs set below.
 _AWAY = re.compile(r"08...|53...|57P0[1-3]|57014|55P03|25P0[34]|25006")
 # A queue's rows live for milliseconds: without this dead rows pile up until the claim reads thousands of them.
@@ -100,6 +106,14 @@ def _idempotency(metadata: sa.MetaData) -> sa.Table:
         sa.Column("fingerprint", sa.LargeBinary, nullable=False),
         sa.Column("answer", sa.LargeBinary, nullable=False),
         sa.Column("recorded_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
+        # Rows lie in the order of their age: which parts of a month of answers are old enough to go is known from a
+        # few kilobytes. Without it the cleaner would read them all each time.
+        sa.Index(
+            "ix_idempotency_recorded_at",
+            "recorded_at",
+            postgresql_using="brin",
+            postgresql_with={"autosummarize": "on"},
+        ),
     )
 
 
@@ -114,7 +128,7 @@ def _deadline(metadata: sa.MetaData) -> sa.Table:
     )
 
 
-def create_engine(
+def create_engine(  # noqa: PLR0913 (what a session can be, each with its usual value)
     url: str,
     *,
     name: str,
@@ -123,10 +137,14 @@ def create_engine(
     idle_in_transaction_timeout_ms: int = 5_000,
     lock_timeout_ms: int = 5_000,
     relay_port: int | None = None,
+    scope: str | None = None,
+    by_key: bool = False,
 ) -> Engine:
     """An engine whose every session has time-outs; ``name`` is what the database shows as the application.
 
     ``relay_port`` (default: WANGGE_RELAY_PORT) is where ``outbox.put`` nudges the relay after a commit.
+    ``scope`` is that of every session, for processes that act for nobody in particular (``chassis.scope``).
+    ``by_key`` is for those whose work names its rows: plans go by the index (``chassis.connections``).
     Statements' parameters never appear in errors: they may be personal.
     """
     options = {
@@ -135,17 +153,13 @@ def create_engine(
         # A frozen process must not hold its rows: the server ends its session.
         "idle_in_transaction_session_timeout": idle_in_transaction_timeout_ms,
         **connections.SERVER_SIDE,
+        **(connections.BY_KEY if by_key else {}),
+        **({} if scope is None else {SETTING: scope}),
     }
     engine = sa.create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
-        max_overflow=2,
-        pool_timeout=5,
-        pool_recycle=1800,
-        pool_use_lifo=True,
-        hide_parameters=True,
-        json_serializer=lambda value: orjson.dumps(value).decode(),
-        json_deserializer=orjson.loads,
+        **_ALWAYS,
         connect_args=connections.arguments(name, options),
     )
     port = relay_port if relay_port is not None else int(os.environ.get("WANGGE_RELAY_PORT") or 0)
@@ -198,8 +212,12 @@ def forget_after_commit(connection: Connection) -> None:
     connection.info.pop(_AFTER_COMMIT, None)
 
 
-def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts: int = 3) -> T:
+def in_transaction(
+    engine: Engine, work: Callable[[Connection], T], *, attempts: int = 3, scope: str | None = None
+) -> T:
     """Runs ``work`` in one transaction, commits once, and returns what it returned.
+
+    ``scope`` is what it may see of rows with a policy (``chassis.scope``); it costs no round trip.
 
     A clash with another transaction (40001, 40P01), or a connection that is lost before the commit is sent, is run
     again, up to ``attempts`` times, so ``work`` must have no effect outside its connection. Raises Unavailable when the
@@ -208,7 +226,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
     """
     for attempt in range(1, attempts + 1):
         try:
-            return _once(engine, work)
+            return _once(engine, work, scope)
         except exc.SQLAlchemyError as error:
             sqlstate = sqlstate_of(error)
             if isinstance(error, _LostAtWork) and attempt < attempts:
@@ -225,11 +243,11 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
     raise AssertionError("attempts must be at least 1")
 
 
-def _once(engine: Engine, work: Callable[[Connection], T]) -> T:
+def _once(engine: Engine, work: Callable[[Connection], T], scope: str | None) -> T:
     with engine.connect() as connection, metrics.TRANSACTION_SECONDS.time():
         forget_after_commit(connection)
         connection.info.pop(COMMIT_SENT, None)
-        with connection.begin():
+        with scoped(connection.connection.dbapi_connection, scope), connection.begin():
             result = _at_work(connection, work)
         run_after_commit(connection)
         return result

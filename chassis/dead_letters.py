@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from chassis.link import BrokerLost, BrokerRefused, Link, Message
 
 DEAD_SUFFIX = ".dead"
 _CONFIRM_SECONDS = 10.0
+_PUT_BACK_SECONDS = 2.0
 _NOT_REPLAYED = (ATTEMPT, ERROR, HANDLER, DEAD_AT, "x-death", "x-delivery-count", "x-acquired-count")
 _NOT_FOUND = 404
 
@@ -134,10 +136,16 @@ def _taken(link: Link, queue: str, limit: int | None = None) -> Iterator[tuple[D
 
 
 def _find(link: Link, queue: str, key: str) -> tuple[DeadLetter, Any, Any]:
-    for letter, method, properties in _taken(link, queue):
-        if letter.key == key:
-            return letter, method, properties
-    raise NoSuchDeadLetter(f"{queue} has no message {key}")
+    # What somebody has just looked at is put back when the broker gets to it: whoever looks and then acts is not told
+    # that there is nothing.
+    given_up = time.monotonic() + _PUT_BACK_SECONDS
+    while True:
+        for letter, method, properties in _taken(link, queue):
+            if letter.key == key:
+                return letter, method, properties
+        if time.monotonic() > given_up:
+            raise NoSuchDeadLetter(f"{queue} has no message {key}")
+        time.sleep(0.05)
 
 
 def _replay_one(link: Link, letter: DeadLetter, method: Any, properties: Any) -> DeadLetter:

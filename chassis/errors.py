@@ -112,6 +112,12 @@ class Unauthorised(ServiceError):
     code, status, title = "missing_token", 401, "未登录 · Not authenticated"
 
 
+class Unauthenticated(ServiceError):
+    """A call inside the house whose caller nobody vouches for: without an assertion, or with one that does not hold."""
+
+    code, status, title = "unauthenticated", 401, "调用方未经核实 · Caller not vouched for"
+
+
 class Forbidden(ServiceError):
     """The caller is known and may not do this."""
 
@@ -168,6 +174,7 @@ _CLASSES: tuple[type[ServiceError], ...] = (
     InvalidInput,
     MalformedRequest,
     Unauthorised,
+    Unauthenticated,
     Forbidden,
     NotFound,
     Conflict,

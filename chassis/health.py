@@ -1,22 +1,22 @@
-"""Health for supervisors, load balancers and Prometheus: ``/live``, ``/ready`` and ``/metrics`` on loopback.
+"""Health for supervisors, load balancers and Prometheus: ``/live``, ``/ready``, ``/metrics``; on loopback and in clear
+text unless told otherwise.
 
 Liveness says only that the process's loop comes round: never the broker, never the database, or an outage there would
 have every replica restarted on top of it. Readiness says what is missing.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chassis import metrics
 from chassis.logs import get_logger, scrub
+from chassis.pages import PageServer, WsgiApp
+from chassis.tls import Offer
 
 if TYPE_CHECKING:
     # The gateway serves these pages too and has no database driver.
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _log = get_logger()
 
 StartResponse = Callable[..., Any]
-WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +101,8 @@ def _answer(good: bool, document: dict[str, Any]) -> tuple[str, str, bytes]:  # 
     return "200 OK" if good else "503 Service Unavailable", "application/json", orjson.dumps(document)
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's: it looks up the host's full name, which may wait for DNS.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-        self.setup_environ()
-
-
-class _QuietHandler(WSGIRequestHandler):
-    timeout = 5
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Probes each second are no news."""
-
-
-class HealthServer:
-    """Serves the pages from a thread of its own; in a monkey-patched process that is a greenlet.
-
-    ``port`` 0 picks a free one, seen in ``port`` after ``start``. ``start`` raises OSError when the port is taken.
-    """
+class HealthServer(PageServer):
+    """The three pages on a port of their own, see ``PageServer``."""
 
     def __init__(
         self,
@@ -133,28 +111,6 @@ class HealthServer:
         *,
         alive: Callable[[], bool] = always_alive,
         host: str = "127.0.0.1",
+        offer: Offer | None = None,
     ) -> None:
-        self.port = port
-        self._host = host
-        self._app = wsgi_app(ready, alive)
-        self._server: WSGIServer | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Binds and begins to answer."""
-        self._server = make_server(self._host, self.port, self._app, server_class=_Server, handler_class=_QuietHandler)
-        self.port = self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="health", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops answering and frees the port."""
-        if self._server is None:
-            return
-        self._server.shutdown()
-        self._server.server_close()
-        if self._thread is not None:
-            self._thread.join(timeout=2)
-        self._server = self._thread = None
+        super().__init__(port, wsgi_app(ready, alive), host=host, offer=offer)

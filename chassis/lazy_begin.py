@@ -11,6 +11,8 @@ from typing import Any
 
 from psycopg2 import InterfaceError, extensions
 
+from chassis.scope import SETTING
+
 _IDLE = extensions.TRANSACTION_STATUS_IDLE
 _BEGIN = {
     extensions.ISOLATION_LEVEL_AUTOCOMMIT: None,
@@ -25,6 +27,8 @@ class LazyConnection(extensions.connection):
     """To be given to psycopg2 as ``connection_factory``."""
 
     begins_with: str | None = "BEGIN"
+    scope: str | None = None
+    """What the next transactions may see of rows with a policy (``chassis.scope``); it travels with their BEGIN."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -35,6 +39,12 @@ class LazyConnection(extensions.connection):
     def set_isolation_level(self, level: int | None) -> None:
         """From the next transaction on; autocommit opens none."""
         self.begins_with = _BEGIN[level]
+
+    @property
+    def opening(self) -> str:
+        """What opens a transaction."""
+        begin = self.begins_with or ""
+        return begin if self.scope is None else f"{begin};SET LOCAL {SETTING} = '{self.scope}'"
 
     def commit(self) -> None:
         """End the transaction, if one is open. Raises what the server or the connection raises."""
@@ -65,7 +75,7 @@ class LazyCursor(extensions.cursor):
             self._open()
         elif self._opens():
             if isinstance(query, str):
-                query = f"{self.connection.begins_with};{query}"
+                query = f"{self.connection.opening};{query}"
             else:
                 self._open()
         super().execute(query, vars)
@@ -87,4 +97,4 @@ class LazyCursor(extensions.cursor):
     def _open(self) -> None:
         if self._opens():
             with self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
-                cursor.execute(self.connection.begins_with or "")
+                cursor.execute(self.connection.opening)

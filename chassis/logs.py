@@ -59,10 +59,14 @@ _NUMBERS = re.compile(
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]+):[^\s/@]+@")
 # PostgreSQL quotes the values of the row that broke a constraint, SQLAlchemy the parameters of the statement.
 _ROW_VALUES = re.compile(r"^(?:DETAIL:|LINE \d+:|CONTEXT:|\[parameters:).*$", re.MULTILINE)
+# What none of the three can be without: looked for first, because most of what is logged has none of it.
+_SUSPECT = re.compile(r"\d{4}|\+\d|://|^(?:DETAIL|LINE|CONTEXT|\[parameters)", re.MULTILINE)
 
 
 def scrub(text: str) -> str:
     """The text without phone and ID numbers, without passwords in URLs, without row values quoted by the database."""
+    if _SUSPECT.search(text) is None:
+        return text
     text = _URL_PASSWORD.sub(r"\1:***@", text)
     return _NUMBERS.sub(REDACTED, _ROW_VALUES.sub(REDACTED, text))
 

@@ -21,6 +21,12 @@ DATABASE_UNAVAILABLE = Counter(
     "wangge_database_unavailable_total", "Transactions given up because the database was away"
 )
 
+# rights
+DENIED = Counter("wangge_denied_total", "Requests denied, by who said no", ["said_by", "permission", "rule"])
+
+# cleaning
+CLEANED = Counter("wangge_cleaned_rows_total", "Rows deleted because they had served their time", ["table"])
+
 # outbox and relay
 OUTBOX_PUT = Counter("wangge_outbox_put_total", "Messages written to the outbox (some may be rolled back)")
 OUTBOX_DEPTH = Gauge("wangge_outbox_depth_messages", "Messages waiting in the outbox")

@@ -11,12 +11,17 @@ from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, create_engine, pool, text
+
+from chassis.logs import get_logger
 
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "120s"
 _TURN_SECONDS = 0.1
 _LOCK = "hashtextextended('wangge.migrations', 0)"
+_log = get_logger()
 
 
 def configuration(directory: Path, database_url: str) -> Config:
@@ -29,7 +34,10 @@ def configuration(directory: Path, database_url: str) -> Config:
 
 
 def upgrade(directory: Path, database_url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Safe to call from several processes at once: the others wait for the first."""
+    """Bring the schema to `revision`. Safe to call from several processes at once: the others wait for the first.
+
+    The schema of a later release stays as it is: this one runs on it, and is rolled in again when that one was no good.
+    """
     command.upgrade(configuration(directory, database_url), revision)
 
 
@@ -39,7 +47,9 @@ def run_migrations(metadata: MetaData) -> None:
     with engine.connect() as connection:
         _wait_for_turn(connection)
         try:
-            _run(connection, metadata)
+            if not _is_of_a_later_release(connection):
+                _run(connection, metadata)
+                _let_the_service_work(connection)
         finally:
             connection.rollback()
             connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
@@ -56,6 +66,17 @@ def _wait_for_turn(connection: Connection) -> None:
     connection.commit()
 
 
+def _is_of_a_later_release(connection: Connection) -> bool:
+    """Revisions are numbered without a gap: one above our own was made by a release after this one."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    ours = ScriptDirectory.from_config(context.config).get_current_head()
+    connection.rollback()
+    if found is None or ours is None or found <= ours:
+        return False
+    _log.info("the schema is of a later release and stays", found=found, ours=ours)
+    return True
+
+
 def _run(connection: Connection, metadata: MetaData) -> None:
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
@@ -65,3 +86,16 @@ def _run(connection: Connection, metadata: MetaData) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _let_the_service_work(connection: Connection) -> None:
+    """Grant what the service's own role, `OWNER_service`, needs, where a server has one: it works with the tables that
+    were made here and owns none (docs/decisions/0058).
+    """
+    owned = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user"
+    known = "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = current_user || '_service'"
+    role = connection.execute(text(known)).scalar_one_or_none()
+    tables = ", ".join(connection.execute(text(owned)).scalars())
+    if role is not None and tables:
+        connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role}"))
+    connection.commit()

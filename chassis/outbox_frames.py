@@ -31,7 +31,8 @@ _FLAGS = (
     | spec.BasicProperties.FLAG_TIMESTAMP
 )
 _LONGEST_SHORT = 255
-_SHAPES_KEPT = 1024
+# An event type in a town each: thirty types in five hundred towns.
+_SHAPES_KEPT = 16_384
 _UNENCODABLE = (
     exceptions.ShortStringTooLong,
     exceptions.UnsupportedAMQPFieldException,

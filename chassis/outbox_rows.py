@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import orjson
 import pika
-from sqlalchemy import Connection, Table, bindparam, func, text, update
+from sqlalchemy import Connection, CursorResult, Table, bindparam, func, text, update
 
 from chassis.headers import TRACEPARENT
 from chassis.link import Message
+from chassis.prepared import ask
 
 CORRELATION_ID = "correlation_id"
 """The header that becomes the property of that name."""
@@ -38,16 +39,18 @@ class OutboxRow(NamedTuple):
 class OutboxClaim:
     """One transaction's claim on the oldest rows that may go, read piece by piece; they are its own until it ends.
 
-    A cursor: every piece comes from the moment of the first, so that a row which was committed late cannot come after a
-    later one of its key. It is still the database that says which row is whose (``FOR UPDATE SKIP LOCKED``).
+    When there are many, a cursor: every piece comes from the moment of the first, so that a row which was committed
+    late cannot come after a later one of its key. It is still the database that says which row is whose (``FOR UPDATE
+    SKIP LOCKED``). The few that there mostly are come with one statement that is planned once a connection.
     """
 
     def __init__(self, connection: Connection, table: Table, owner: str, limit: int) -> None:
         self._connection = connection
         self._table = table
         self._owner = owner
-        self._declare = _declare_sql(table.fullname, limit)
-        self._open = True
+        self._select = _select_sql(table.fullname)
+        self._limit = limit
+        self._open = False
 
     def is_ours(self) -> bool:
         """Take the owner's advisory lock; False while another relay has it."""
@@ -55,8 +58,14 @@ class OutboxClaim:
         return bool(self._connection.exec_driver_sql(lock, (f"wangge.relay.{self._owner}",)).scalar_one())
 
     def first(self, number: int) -> list[OutboxRow]:
-        """Open the cursor; the oldest rows, ``number`` at most."""
-        return self._read(f"{self._declare}; FETCH FORWARD {number} FROM claimed", number)
+        """The oldest rows, ``number`` at most; what more there is comes with ``next``."""
+        rows = _rows_of(ask(self._connection, f"{self._select} LIMIT {number} {_CLAIMED}", ()))
+        if len(rows) < number:
+            return rows
+        return self._read(
+            f"DECLARE claimed NO SCROLL CURSOR FOR {self._select} LIMIT {self._limit} {_CLAIMED};"
+            f" FETCH FORWARD {number} FROM claimed", number
+        )  # fmt: skip
 
     def next(self, number: int, gone: Sequence[int]) -> list[OutboxRow]:
         """Delete the rows that are ``gone`` and return the next; empty when there are no more."""
@@ -70,6 +79,11 @@ class OutboxClaim:
         if gone:
             self._connection.exec_driver_sql(self._delete_sql(gone))
 
+    def finish(self, gone: Sequence[int]) -> None:
+        """Delete the last rows that are ``gone``, and commit, in one round trip."""
+        if gone:
+            self._connection.exec_driver_sql(f"{self._delete_sql(gone)}; COMMIT")
+
     def put_back(self, failed: Mapping[int, str]) -> None:
         """Count a failed try of rows, by id with its error; the next one comes after 1, 2, 4 … 60 seconds."""
         if failed:
@@ -77,10 +91,7 @@ class OutboxClaim:
             self._connection.execute(_put_back_statement(self._table), tries)
 
     def _read(self, statement: str, number: int) -> list[OutboxRow]:
-        # Not through rows of SQLAlchemy: typing them costs as much as publishing them.
-        result = self._connection.exec_driver_sql(statement)
-        rows = [OutboxRow._make(row) for row in result.cursor.fetchall()] if result.cursor else []
-        result.close()
+        rows = _rows_of(self._connection.exec_driver_sql(statement))
         self._open = len(rows) == number
         return rows
 
@@ -88,14 +99,24 @@ class OutboxClaim:
         return f"DELETE FROM {self._table.fullname} WHERE id = ANY('{{{','.join(map(str, gone))}}}'::bigint[])"
 
 
-def _declare_sql(table: str, limit: int) -> str:
+_CLAIMED = "FOR UPDATE OF o SKIP LOCKED"
+
+
+def _rows_of(result: CursorResult[Any]) -> list[OutboxRow]:
+    # Not through rows of SQLAlchemy: typing them costs as much as publishing them.
+    rows = [OutboxRow._make(row) for row in result.cursor.fetchall()] if result.cursor else []
+    result.close()
+    return rows
+
+
+def _select_sql(table: str) -> str:
     # (SELECT clock_timestamp()) is evaluated once; the bare call is volatile and would be once a row.
     return (
-        "DECLARE claimed NO SCROLL CURSOR FOR SELECT id, order_key, message_id::text, exchange, routing_key, mandatory,"
+        "SELECT id, order_key, message_id::text, exchange, routing_key, mandatory,"
         " content_type, headers::text, traceparent, floor(extract(epoch FROM created_at))::bigint, attempts, body"
         f" FROM {table} AS o WHERE (not_before IS NULL OR not_before <= (SELECT clock_timestamp())) AND NOT EXISTS ("
         f"SELECT FROM {table} AS earlier WHERE earlier.order_key = o.order_key AND earlier.id < o.id"
-        f" AND earlier.not_before IS NOT NULL) ORDER BY id LIMIT {limit} FOR UPDATE OF o SKIP LOCKED"
+        " AND earlier.not_before IS NOT NULL) ORDER BY id"
     )
 
 

@@ -126,8 +126,7 @@ class Relay:
                 # Nothing is owed by us: whoever holds the lock, or the next message, will tell of a silent broker.
                 self._set_silent_since(None)
                 return 0
-            sent = self._publish(link, claim, rows)
-            claim.put_back({row.id: error for row, error in sent.failed})
+            sent = self._publish_and_finish(link, claim, rows)
         self._report(sent, time.monotonic() - started)
         if link.lost is not None:
             raise link.lost
@@ -137,7 +136,7 @@ class Relay:
         self._set_silent_since(None)
         return len(sent.confirmed) + len(sent.failed)
 
-    def _publish(self, link: Link, claim: OutboxClaim, rows: Sequence[OutboxRow]) -> Sent:
+    def _publish_and_finish(self, link: Link, claim: OutboxClaim, rows: Sequence[OutboxRow]) -> Sent:
         deleted = 0
 
         def confirmed() -> list[int]:
@@ -148,9 +147,10 @@ class Relay:
 
         window = SlidingWindow(link, rows, self._window, lambda: claim.next(self._window, confirmed()))
         sent = window.run(send_seconds=SEND_SECONDS, confirm_seconds=CONFIRM_SECONDS)
-        claim.delete(confirmed())
         refused = _refused_exchange(link)
         sent.failed += [(row, f"refused {link.lost}") for row in sent.unanswered if row.exchange == refused]
+        claim.put_back({row.id: error for row, error in sent.failed})
+        claim.finish(confirmed())
         return sent
 
     def measure(self) -> None:
@@ -170,7 +170,8 @@ class Relay:
             self.heartbeat.beat()
             moved = self.relay_once(link)
             self.measure()
-            if not moved:
+            # Few, where commits are told: what came meanwhile has nudged, and the nudge waits to be read.
+            if not moved or (nudges is not None and moved < self._window):
                 _wait_for_nudge(nudges, stop, self.on_nudge)
                 link.step(0)
 

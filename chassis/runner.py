@@ -5,7 +5,7 @@ The service's entry module patches first, then calls this:
     from chassis.nameko.patch import patch
     patch()
     …
-    run_service(DispatchService, settings, engine=engine, declare=lambda: topology.declare(…))
+    run_service(DispatchService, settings, engine=engine, declare=lambda: topology.declare(…), may=may)
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from nameko.containers import ServiceContainer
 from sqlalchemy import Engine
 
 from chassis import database
+from chassis.assertions import Verifier
 from chassis.health import Check, HealthServer, database_check
 from chassis.link import BrokerLost, BrokerRefused
 from chassis.logs import get_logger
+from chassis.nameko.rpc import May
+from chassis.tls import KeyPair, offer_or_exit
 from chassis.waiting import wait_for
 
 DRAIN_SECONDS = 18.0
@@ -41,42 +44,55 @@ class ServiceSettings(Protocol):
     @property
     def amqp_url(self) -> str: ...
     @property
+    def health_host(self) -> str: ...
+    @property
     def health_port(self) -> int: ...
     @property
+    def key_pair(self) -> KeyPair | None: ...
+    @property
     def rpc_workers(self) -> int: ...
+    @property
+    def actor_keys(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
 
 
-def nameko_config(settings: ServiceSettings) -> dict[str, Any]:
+def nameko_config(settings: ServiceSettings, service: str, may: May) -> dict[str, Any]:
     """The configuration nameko 2 and our extensions read."""
     return {
         "AMQP_URI": settings.amqp_url,
         "RPC_WORKERS": settings.rpc_workers,
         "max_workers": settings.rpc_workers + _SPARE_WORKERS,
         "HEARTBEAT": 30,
+        "RECOGNISE": Verifier(settings.actor_keys, service, mode=settings.mode),
+        "MAY": may,
     }
 
 
 def run_service(
-    service_cls: type,
+    service_cls: Any,
     settings: ServiceSettings,
     *,
     engine: Engine,
     declare: Callable[[], None],
+    may: May,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> None:
     """Run the service until SIGTERM or SIGINT, then drain and exit 0 within ``drain_seconds``.
 
-    Broker and database may start later than this process; it waits for both. ``declare`` makes the
-    topology and is called once both are there. Exits 1 when the container dies of a defect, so that the
-    supervisor starts another. Raises TopologyMismatch when the broker holds something else.
+    Broker and database may start later than this process; it waits for both. ``declare`` makes the topology and is
+    called once both are there; ``may`` says who holds a permission. Exits 1 when the container dies of a defect, so
+    that the supervisor starts another, and 78 for a certificate that cannot be used. Raises TopologyMismatch when the
+    broker holds something else.
     """
     database.check_wait_callback(expected=True)
+    offer = offer_or_exit(settings.key_pair)
     # Our entrypoints log each failure once, with its fate; nameko would add tracebacks that may quote the message.
     logging.getLogger("nameko.containers").setLevel(logging.CRITICAL)
     with _termination() as terminated:
-        container = ServiceContainer(service_cls, nameko_config(settings))
+        container = ServiceContainer(service_cls, nameko_config(settings, service_cls.name, may))
         life = _Life(container, engine)
-        health = HealthServer(settings.health_port, life.checks)
+        health = HealthServer(settings.health_port, life.checks, host=settings.health_host, offer=offer)
         health.start()
         try:
             if life.prepare(declare, terminated):

@@ -22,6 +22,7 @@ from chassis.deadline_table import SIDECAR_NUDGE
 from chassis.health import Check, HealthServer, database_check
 from chassis.logs import get_logger
 from chassis.relay import Relay
+from chassis.tls import KeyPair, offer_or_exit
 from chassis.waiting import wait_for
 
 JOIN_SECONDS = 15.0
@@ -34,7 +35,11 @@ class SidecarSettings(Protocol):
     """What the sidecar reads of a service's settings."""
 
     @property
+    def health_host(self) -> str: ...
+    @property
     def health_port(self) -> int: ...
+    @property
+    def key_pair(self) -> KeyPair | None: ...
 
 
 class Rescans(Protocol):
@@ -52,27 +57,25 @@ def run_sidecar(
     deadline_clock: Rescans | None = None,
     cleaners: Sequence[Cleaner] = (),
 ) -> None:
-    """Run until SIGTERM or SIGINT, then drain and return; exits 1 as soon as one of the threads has died."""
+    """Run until SIGTERM or SIGINT, then drain and return; exits 1 as soon as one of the threads has died.
+
+    Exits 78 for a certificate that cannot be used.
+    """
     database.check_wait_callback(expected=False)
-    stop = threading.Event()
-
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, terminate)
+    offer = offer_or_exit(settings.key_pair)
+    stop = _set_by_signals()
     crew = _Crew(stop)
-    health = HealthServer(settings.health_port, lambda: _checks(stop, engine, relay, crew), alive=relay.heartbeat.alive)
+    health = HealthServer(
+        settings.health_port,
+        lambda: _checks(stop, engine, relay, crew),
+        alive=relay.heartbeat.alive,
+        host=settings.health_host,
+        offer=offer,
+    )
     health.start()
     try:
         if wait_for("database", lambda: database_check(engine).ok, stop.is_set, stop.wait):
-            crew.start("relay", relay.run)
-            if deadline_clock is not None:
-                relay.on_nudge = partial(_pass_on, deadline_clock)
-                crew.start("deadline clock", deadline_clock.run)
-            for cleaner in cleaners:
-                crew.start(f"cleaner of {cleaner.table.name}", cleaner.run)
-            _log.info("sidecar started", threads=crew.titles)
+            _set_to_work(crew, relay, deadline_clock, cleaners)
         # A main thread that waits without a limit would not run signal handlers on every platform.
         while not stop.wait(1.0):
             continue
@@ -83,6 +86,27 @@ def run_sidecar(
     if crew.failed:
         sys.exit(1)
     _log.info("sidecar stopped")
+
+
+def _set_by_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, terminate)
+    return stop
+
+
+def _set_to_work(crew: _Crew, relay: Relay, deadline_clock: Rescans | None, cleaners: Sequence[Cleaner]) -> None:
+    crew.start("relay", relay.run)
+    if deadline_clock is not None:
+        relay.on_nudge = partial(_pass_on, deadline_clock)
+        crew.start("deadline clock", deadline_clock.run)
+    for cleaner in cleaners:
+        crew.start(f"cleaner of {cleaner.table.name}", cleaner.run)
+    _log.info("sidecar started", threads=crew.titles)
 
 
 def _pass_on(clock: Rescans, payload: bytes) -> None:

@@ -124,6 +124,20 @@ class Vault:
         nonce, ciphertext = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         return _decrypt(AESGCM(data_key), nonce, ciphertext, _bound("data", subject))
 
+    def cipher(self, subject: str, key: WrappedKey) -> "DataCipher":
+        """What seals many numbered records under one data key of a subject. Raises VaultError."""
+        return DataCipher(self._unwrap(subject, key)[0], subject)
+
+    @property
+    def current(self) -> str:
+        """Name of the master key that wraps new data keys."""
+        return self._current
+
+    @staticmethod
+    def sealed_by(sealed: bytes) -> str:
+        """Name of the master key that wrapped the data key in sealed bytes; empty when they carry none."""
+        return sealed[2 : 2 + sealed[1]].decode("utf-8", "replace") if sealed[:1] == _WITH_KEY and sealed[1:] else ""
+
     def rewrap(self, subject: str, wrapped: WrappedKey) -> WrappedKey:
         """The same data key under the current master key: rotation without touching the data."""
         return self._wrap(subject, self._unwrap(subject, wrapped)[0])
@@ -152,6 +166,21 @@ class Vault:
             raise VaultError("wrapped by a master key that is not configured")
         wrapped, rest = blob[end : end + _WRAPPED_BYTES], blob[end + _WRAPPED_BYTES :]
         return _decrypt(master, wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _bound(f"key:{name}", subject)), rest
+
+
+class DataCipher:
+    """Seals numbered records of one subject; a number is used once under a key, for it is the nonce."""
+
+    def __init__(self, data_key: bytes, subject: str) -> None:
+        self._cipher = AESGCM(data_key)
+        self._bound = _bound("record", subject)
+
+    def seal(self, number: int, plaintext: bytes) -> bytes:
+        return self._cipher.encrypt(number.to_bytes(_NONCE_BYTES, "big"), plaintext, self._bound)
+
+    def open(self, number: int, ciphertext: bytes) -> bytes:
+        """Raises VaultError when it is another record, or changed."""
+        return _decrypt(self._cipher, number.to_bytes(_NONCE_BYTES, "big"), ciphertext, self._bound)
 
 
 def _bound(use: str, subject: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
@@ -12,14 +13,23 @@ class ApiError(Exception):
 
 
 def connect(instance: str) -> httpx.Client:
-    """A client of the gateway of `instance`, with its token. Raises ApiError when that stack is not up."""
+    """A client of the gateway of `instance`, with its token. Raises ApiError when that stack is not up.
+
+    WANGGE_URL and WANGGE_TOKEN name a gateway that `wangge up` did not start: of a compose project, of a cluster.
+    """
+    if url := os.environ.get("WANGGE_URL"):
+        return _client(url, os.environ.get("WANGGE_TOKEN", ""))
     from cli.stack.address import NotUpError, address
 
     try:
         found = address(instance)
     except NotUpError as error:
         raise ApiError(str(error)) from error
-    return httpx.Client(base_url=found.url, headers={"authorization": f"Bearer {found.token}"}, timeout=60)
+    return _client(found.url, found.token)
+
+
+def _client(url: str, token: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60)
 
 
 def get(client: httpx.Client, path: str, **parameters: str) -> Any:

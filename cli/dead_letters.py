@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,8 +77,20 @@ def drop(queue: str, key: str, instance: str) -> None:
 
 @contextmanager
 def dead_letters_of(instance: str) -> Iterator[tuple[Any, str]]:
-    """chassis.dead_letters and the broker's URL; its refusals become messages for a person."""
+    """chassis.dead_letters and the broker's URL; its refusals become messages for a person.
+
+    WANGGE_AMQP_URL names an administrator of a broker that `wangge up` did not start.
+    """
     from chassis import dead_letters as store
+
+    url = os.environ.get("WANGGE_AMQP_URL") or _local_url(instance)
+    try:
+        yield store, url
+    except (store.NoSuchDeadLetter, store.NotReplayed, store.BrokerLost) as refusal:
+        raise click.ClickException(str(refusal)) from refusal
+
+
+def _local_url(instance: str) -> str:
     from cli.stack.address import address
     from cli.stack.instance import Instance
     from cli.stack.plan import read_plan
@@ -86,10 +99,7 @@ def dead_letters_of(instance: str) -> Iterator[tuple[Any, str]]:
     plan = read_plan(Instance.named(instance))
     if plan is None:
         raise click.ClickException(f"{instance}: no plan")
-    try:
-        yield store, plan.amqp_url("wangge_admin")
-    except (store.NoSuchDeadLetter, store.NotReplayed, store.BrokerLost) as refusal:
-        raise click.ClickException(str(refusal)) from refusal
+    return plan.amqp_url("wangge_admin")
 
 
 def summary(letter: Any) -> dict[str, Any]:

@@ -16,11 +16,15 @@ COMMANDS = {
     "run": "cli.run:run",
     "replay": "cli.replay.command:replay",
     "board": "cli.board.command:board",
+    "events": "cli.events:events",
     "sla": "cli.sla:sla",
     "county": "cli.county.command:county",
     "dead-letters": "cli.dead_letters:dead_letters",
     "audit": "cli.audit:audit",
     "policy": "cli.policy:policy",
+    "drill": "cli.drill.command:drill",
+    "accounts": "cli.accounts.command:accounts",
+    "consumers": "cli.consumers:consumers",
 }
 
 EPILOG = """Examples:

@@ -6,14 +6,16 @@ from typing import Any
 from marshmallow import RAISE, Schema
 
 from contracts.catalogue import check, plain, tolerant
+from contracts.dispatch import denials, memory, reports, results, selection
 from contracts.dispatch import queries as dispatch
-from contracts.dispatch import reports, selection
 from contracts.fields import Message
+from contracts.intake import IntakeState
 from contracts.problem import Problem
 from contracts.registry import queries as registry
 
 ANSWER_TYPES: dict[str, type[Message]] = {
-    "dispatch.execute": dispatch.ExecuteAnswer,
+    "dispatch.execute": results.ExecuteAnswer,
+    "dispatch.get_answer": memory.RememberedAnswer,
     "dispatch.get_incident": dispatch.Incident,
     "dispatch.list_incidents": dispatch.IncidentPage,
     "dispatch.select_incidents": selection.IncidentPartPage,
@@ -22,10 +24,13 @@ ANSWER_TYPES: dict[str, type[Message]] = {
     "dispatch.sla_report": reports.SlaReport,
     "dispatch.sla_breaches": reports.Breaches,
     "dispatch.get_team": dispatch.Team,
+    "dispatch.get_teams": dispatch.TeamPage,
     "dispatch.list_teams": dispatch.TeamPage,
     "dispatch.list_centres": reports.DeskCentres,
     "dispatch.board": reports.Board,
     "dispatch.get_policies": reports.Policies,
+    "dispatch.list_denials": denials.Denials,
+    "dispatch.record_denials": denials.RecordedDenials,
     "registry.get_grid": registry.Grid,
     "registry.children": registry.Grids,
     "registry.locate": registry.Chain,
@@ -33,6 +38,7 @@ ANSWER_TYPES: dict[str, type[Message]] = {
     "registry.tree": registry.Grids,
     "registry.list_centres": registry.Centres,
     "registry.list_posts": registry.Posts,
+    "intake.state": IntakeState,
     "stream.heartbeat": reports.Heartbeat,
     "stream.gap": reports.Gap,
     "problem": Problem,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.catalogue import COMMAND_TYPES, EVENT_TYPES
-from contracts.dispatch.queries import CommandAnswer
+from contracts.dispatch.results import CommandAnswer
 from contracts.documents import event_document
 from contracts.json_schema import DEFS, components
 from contracts.names import (
@@ -40,10 +40,11 @@ def _info() -> dict[str, Any]:
         "title": "网格 · Wangge",
         "version": "1.0.0",
         "description": (
-            "Events are CloudEvents 1.0 in structured JSON; routing key = type; no personal data. Within a version "
-            "messages only grow: ignore what you do not know. Every event also lands in the stream queue `events`, "
-            "whose offset is the position on the live feed. Commands go to `dispatch.commands` with their name as "
-            "routing key and are answered to `reply_to`."
+            "Events are CloudEvents 1.0 in structured JSON; no personal data. The routing key is the type, then as "
+            "far as they are known the county (6 digits) and the town (3) of the jurisdiction: bind with `.#` at the "
+            "end. Within a version messages only grow: ignore what you do not know. Every event also lands in the "
+            "stream queue `events`, whose offset is the position on the live feed. Commands go to `dispatch.commands` "
+            "with their name as routing key and are answered to `reply_to`."
         ),
     }
 
@@ -62,7 +63,7 @@ def _channels() -> dict[str, Any]:
     for type_ in EVENT_TYPES:
         channels[type_] = {
             "address": type_,
-            "description": f"Routing key on the exchange {events_exchange(owner_of(type_))}.",
+            "description": f"Routing key on {events_exchange(owner_of(type_))}: this, then county and town.",
             "messages": {type_: _ref("components", "messages", type_)},
             "bindings": _exchange(events_exchange(owner_of(type_))),
         }
@@ -73,6 +74,7 @@ def _channels() -> dict[str, Any]:
         "messages": {type_: _ref("components", "messages", type_) for type_ in EVENT_TYPES},
         "bindings": {"amqp": {"is": "queue", "queue": stream, "bindingVersion": BINDING}},
     }
+    channels["consumer"] = _consumer()
     channels[DISPATCH_COMMANDS] = {
         "address": "{command}",
         "description": f"Routing key on the exchange {DISPATCH_COMMANDS}: the command's name.",
@@ -88,6 +90,25 @@ def _channels() -> dict[str, Any]:
     return channels
 
 
+def _consumer() -> dict[str, Any]:
+    return {
+        "address": "consumer.{name}",
+        "description": (
+            "A consumer's own quorum queue, bound to its types when it was made (`wangge consumers add`); its user may "
+            "read this queue and nothing else. Full, it drops the oldest: the stream has them all."
+        ),
+        "parameters": {"name": {"description": "Name of the consumer"}},
+        "messages": {type_: _ref("components", "messages", type_) for type_ in EVENT_TYPES},
+        "bindings": {
+            "amqp": {
+                "is": "queue",
+                "queue": {"durable": True, "exclusive": False, "autoDelete": False, "vhost": "/"},
+                "bindingVersion": BINDING,
+            }
+        },
+    }
+
+
 def _operations() -> dict[str, Any]:
     publish = {"amqp": {"deliveryMode": 2, "mandatory": True, "timestamp": True, "bindingVersion": BINDING}}
     operations: dict[str, Any] = {}
@@ -99,6 +120,7 @@ def _operations() -> dict[str, Any]:
                 "messages": [_ref("channels", type_, "messages", type_)],
                 "bindings": publish,
             }
+    operations["consumer.reads"] = {"action": "receive", "channel": _ref("channels", "consumer")}
     operations["feed.reads"] = {"action": "receive", "channel": _ref("channels", STREAM)}
     operations[f"{DISPATCH}.takes.commands"] = {
         "action": "receive",

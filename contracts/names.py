@@ -1,10 +1,12 @@
 """Names on the wire: owners, exchanges, event types and the rule that ties them together.
 
-An event's type is its routing key: ``wangge.<owner>.<aggregate>.<past_tense>.v<n>``. One topic exchange per owner for
-events, one for commands where an owner takes them over AMQP. Every event also lands in the one stream.
+An event's type is ``wangge.<owner>.<aggregate>.<past_tense>.v<n>``; its routing key is the type, and where it has a
+jurisdiction the county and the town as two more words. One topic exchange per owner for events, one for commands where
+an owner takes them over AMQP. Every event also lands in the one stream.
 """
 
 import re
+from functools import lru_cache
 
 DISPATCH = "dispatch"
 REGISTRY = "registry"
@@ -14,6 +16,9 @@ STREAM = "events"
 DISPATCH_COMMANDS = f"{DISPATCH}.commands"
 CONTENT_TYPE_COMMAND = "application/json"
 CONTENT_TYPE_EVENT = "application/cloudevents+json"
+
+COUNTY_DIGITS, TOWN_DIGITS = 6, 9
+"""Of a grid code: its first digits are the county's, its first nine the town's."""
 
 TYPE_RULE = re.compile(
     r"wangge\.(?P<owner>[a-z]+)\.(?P<aggregate>[a-z_]+)\.(?P<fact>[a-z_]+)\.v(?P<version>[1-9][0-9]*)"
@@ -53,7 +58,7 @@ REGISTRY_AGGREGATES = ("grid", "centre", "post")
 
 
 def event_type(owner: str, aggregate: str, fact: str, version: int = 1) -> str:
-    """The wire name of an event, which is also its routing key."""
+    """The wire name of an event."""
     return f"wangge.{owner}.{aggregate}.{fact}.v{version}"
 
 
@@ -70,6 +75,34 @@ def team_event(fact: str) -> str:
 def registry_event(aggregate: str) -> str:
     """`registry_event("grid")` is ``wangge.registry.grid.changed.v1``."""
     return event_type(REGISTRY, aggregate, "changed")
+
+
+@lru_cache(16_384)
+def _routing_key(type_: str, county: str, town: str) -> str:
+    return ".".join(word for word in (type_, county, town) if word)
+
+
+def routing_key(type_: str, jurisdiction: str | None) -> str:
+    """The key of an event: ``wangge.dispatch.incident.received.v1.330784.001``.
+
+    No finer than the town, so that there are few keys and the relay makes each once. Bind with ``#`` at the end.
+    """
+    code = jurisdiction or ""
+    return _routing_key(type_, code[:COUNTY_DIGITS], code[COUNTY_DIGITS:TOWN_DIGITS])
+
+
+def in_jurisdiction(pattern: str, jurisdiction: str | None) -> str:
+    """Binding pattern for the events of `pattern` (a topic pattern of types) in a county or a town.
+
+    Raises ValueError for a code that is neither.
+    """
+    types = pattern if pattern == "#" else f"{pattern.removesuffix('.#')}.#"
+    if jurisdiction is None:
+        return types
+    if not re.fullmatch(rf"[0-9]{{{COUNTY_DIGITS}}}([0-9]{{{TOWN_DIGITS - COUNTY_DIGITS}}})?", jurisdiction):
+        raise ValueError(f"a routing key knows counties and towns, 6 or 9 digits, unlike {jurisdiction!r}")
+    county, town = jurisdiction[:COUNTY_DIGITS], jurisdiction[COUNTY_DIGITS:]
+    return f"{types}.{county}.{town or '#'}"
 
 
 def owner_of(type_: str) -> str:

@@ -31,6 +31,27 @@ STREAM_CUT = Counter("wangge_gateway_stream_cut_total", "Event streams ended by 
 STREAM_EVENTS = Counter("wangge_gateway_stream_events_total", "Events sent to readers")
 EXPORT_ROWS = Counter("wangge_gateway_export_rows_total", "Incidents written into exports")
 EXPORT_CUT = Counter("wangge_gateway_export_cut_total", "Exports ended before their end", ("reason",))
+ISSUER_FETCHES = Counter(
+    "wangge_gateway_issuer_fetches_total", "Times the keys of an issuer were asked for", ("issuer", "outcome")
+)
+ISSUER_KEYS = Gauge(
+    "wangge_gateway_issuer_keys", "Usable keys of an issuer at the last fetch that succeeded", ("issuer",)
+)
+TOKENS = Counter(
+    "wangge_gateway_tokens_total", "Bearer tokens that were looked at, those remembered left out", ("outcome",)
+)
+PASSWORD_SECONDS = Histogram(
+    "wangge_gateway_password_seconds", "Time of one Argon2id, waiting for its turn included", buckets=_LATENCY
+)
+SIGN_INS = Counter("wangge_gateway_sign_ins_total", "Attempts to sign in or to renew a session", ("grant", "outcome"))
+REVOCATIONS_AGE = Gauge("wangge_gateway_revocations_age_seconds", "Since this process last heard what was taken back")
+RATES_AGE = Gauge(
+    "wangge_gateway_rates_age_seconds", "Since this process last exchanged counts with the other gateways"
+)
 CONNECTION_REFUSED = Counter(
     "wangge_gateway_connection_refused_total", "Connections ended before they made a request", ("reason",)
 )
+DENIED = Counter(
+    "wangge_gateway_denied_total", "Requests answered 401 or 403 by the gateway or a service", ("asked", "code")
+)
+DENIED_UNTOLD = Counter("wangge_gateway_denied_untold_total", "Denied requests that are in the log and on no record")

@@ -2,7 +2,7 @@
 
 A call is a JSON message to the exchange `nameko-rpc` with routing key `<service>.<method>`; the answer comes to this
 process's own exclusive queue. Calls travel with a deadline (header `nameko.deadline`, epoch milliseconds, and the AMQP
-expiration of the message), the actor (`nameko.actor`, JSON) and the trace (`nameko.traceparent`).
+expiration of the message), the actor (`nameko.actor`, signed for that service) and the trace (`nameko.traceparent`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.exceptions import AMQPError
 
-from chassis.errors import DeadlineExceeded, Internal, ServiceError, Unavailable
+from chassis.actor import Actor
+from chassis.assertions import Assertions
+from chassis.errors import DeadlineExceeded, Internal, ServiceError, Unauthenticated, Unavailable
 from chassis.logs import get_logger
 from gateway.amqp import Link, ask, open_channel
 from gateway.metrics import RPC_IN_FLIGHT, RPC_SECONDS
@@ -27,15 +29,18 @@ from gateway.metrics import RPC_IN_FLIGHT, RPC_SECONDS
 EXCHANGE = "nameko-rpc"
 FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 1.0
+FIRST_CONNECTION_SECONDS = 5.0
+UNKNOWN_METHOD = "unknown_method"
+"""While a release is rolled out a call may meet a replica of the one before, which does not know it yet."""
 
 log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a call is made: the actor as header text, and the trace it belongs to."""
+    """On whose behalf a call is made, and the trace it belongs to."""
 
-    actor: str
+    actor: Actor
     traceparent: str | None = None
 
 
@@ -51,15 +56,19 @@ class Calls(Protocol):
 class RpcClient:
     """The gateway's one RPC connection: many calls in flight, answers matched by correlation id."""
 
-    def __init__(self, amqp_url: str) -> None:
+    def __init__(self, amqp_url: str, assertions: Assertions) -> None:
+        self._assertions = assertions
         self._link = Link(amqp_url, "gateway.rpc", self._setup, self._lost)
         self._channel: Channel | None = None
         self._reply_key = ""
         self._blocked = False
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._started = time.monotonic()
+        self._was_up = False
 
     def start(self) -> None:
         """Begin connecting; returns at once."""
+        self._started = time.monotonic()
         self._link.start()
 
     async def stop(self) -> None:
@@ -71,13 +80,19 @@ class RpcClient:
         """True when calls can be sent now."""
         return self._link.up.is_set() and not self._blocked
 
+    @property
+    def had_its_time(self) -> bool:
+        """True once there has been a connection, or time enough for one."""
+        return self._was_up or time.monotonic() - self._started > FIRST_CONNECTION_SECONDS
+
     async def call(
         self, service: str, method: str, arguments: dict[str, Any], *, timeout_s: float, caller: Caller
     ) -> Any:
         """Call `service.method(**arguments)` and return its result.
 
         Every call the gateway makes may be repeated (a read, or a command with its idempotency key), so a lost
-        connection or an absent service is tried again with back-off until `timeout_s` is used up.
+        connection, an absent service, or one of another release that does not know the method, is tried again with
+        back-off until `timeout_s` is used up.
         Raises ServiceError: the service's own problem, Unavailable, or DeadlineExceeded.
         """
         give_up = time.monotonic() + timeout_s
@@ -89,7 +104,8 @@ class RpcClient:
                 try:
                     return await self._once(service, method, arguments, give_up, caller)
                 except ServiceError as error:
-                    if error.status != Unavailable.status or time.monotonic() + delay >= give_up:
+                    another_may = error.status == Unavailable.status or error.code == UNKNOWN_METHOD
+                    if not another_may or time.monotonic() + delay >= give_up:
                         raise
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LONGEST_RETRY_SECONDS)
@@ -131,7 +147,7 @@ class RpcClient:
         remaining_ms = max(1, int((give_up - time.monotonic()) * 1000))
         headers: dict[str, Any] = {
             "nameko.deadline": int(time.time() * 1000) + remaining_ms,
-            "nameko.actor": caller.actor,
+            "nameko.actor": self._assertions.of(caller.actor, service),
         }
         if caller.traceparent:
             headers["nameko.traceparent"] = caller.traceparent
@@ -163,6 +179,7 @@ class RpcClient:
         await ask(channel, channel.queue_bind, queue=queue, exchange=EXCHANGE, routing_key=key)
         await ask(channel, channel.basic_consume, queue=queue, on_message_callback=self._on_answer, auto_ack=True)
         self._channel, self._reply_key, self._blocked = channel, key, False
+        self._was_up = True
 
     def _lost(self) -> None:
         self._channel = None
@@ -201,5 +218,9 @@ def unwrap(body: bytes, service: str, method: str) -> Any:
     if not isinstance(result, dict) or not ("result" in result or "problem" in result):
         raise Internal(f"{service} sent an answer of an unknown shape")
     if "problem" in result:
+        if result["problem"].get("code") == Unauthenticated.code:
+            # Its keys are not ours: a fault of the house, of which the caller, whom we know, must not be told 401.
+            log.error("a service does not take our word", service=service, method=method)
+            raise Internal(f"{service} could not tell who is calling")
         raise ServiceError.from_problem(result["problem"])
     return result["result"]

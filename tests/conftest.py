@@ -7,6 +7,7 @@ administrators' URLs, because tests make databases, roles and vhosts there (and 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,12 @@ from tests.support.servers import private_broker, private_postgres
 from tests.support.vhosts import VhostFactory
 
 SYSTEM_BROKER_HOME = "/var/lib/rabbitmq"  # where Debian keeps the cookie of a broker named by AMQP_URL
+
+
+def pytest_collection_finish() -> None:
+    """A test that imports the entrypoint of a service has monkey-patched everybody's threads: they would then hang."""
+    if socket.socket.__module__ != "socket":
+        raise pytest.UsageError(f"a test module has patched this process: socket is {socket.socket.__module__}'s")
 
 
 @pytest.fixture(scope="session")

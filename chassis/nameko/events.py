@@ -27,7 +27,7 @@ from chassis.nameko.batches import Batches, Stopped
 from chassis.nameko.delivery import Delivery, Undecodable, delivery_of
 from chassis.nameko.workers import spawn_worker
 from chassis.topology import Subscription
-from chassis.tracing import span
+from chassis.tracing import on_behalf_of, span
 
 __all__ = ["Delivery", "EventsEntrypoint", "Subscription", "events"]
 
@@ -155,7 +155,8 @@ class EventsEntrypoint(Entrypoint):
         link = self._link
         causes = [each.headers.get(TRACEPARENT) for each in deliveries]
         timed = metrics.EVENTS_BATCH_SECONDS.labels(self.handler).time()
-        with span(f"process {self.subscription.queue}", "consumer", links=causes), timed:
+        name = f"process {self.subscription.queue}"
+        with span(name, "consumer", links=causes), on_behalf_of(name, "consumer", causes), timed:
             self._spawn(deliveries, done)
             while not done.ready():
                 if link is not None and link.is_open:

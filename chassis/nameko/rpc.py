@@ -21,8 +21,10 @@ from nameko.exceptions import ContainerBeingKilled, IncorrectSignature
 from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
 
 from chassis import metrics
+from chassis.actor import Actor
+from chassis.assertions import Verifier
 from chassis.calls import Call, call_of
-from chassis.errors import DeadlineExceeded, MalformedRequest, ServiceError
+from chassis.errors import DeadlineExceeded, Forbidden, MalformedRequest, ServiceError
 from chassis.link import BrokerLost, Link, Message
 from chassis.logs import get_logger
 from chassis.nameko.call_context import CallContext
@@ -37,6 +39,9 @@ DRAIN_SECONDS = 10.0
 _DEFAULT_WORKERS = 10
 _RECONNECT_SECONDS = (0.1, 5.0)
 _log = get_logger()
+
+May = Callable[[Actor, str], bool]
+"""Whether an actor holds a permission; which of its rows that reaches is for the method to decide."""
 
 
 class RpcServer(SharedExtension, ProviderCollector):
@@ -63,6 +68,9 @@ class RpcServer(SharedExtension, ProviderCollector):
 
     def start(self) -> None:
         """Called by the container once every method has registered: begin consuming."""
+        # A KeyError here ends a service that was started without: nobody is served unrecognised.
+        self._recognise: Verifier = self.container.config["RECOGNISE"]
+        self._may: May = self.container.config["MAY"]
         self._thread = self.container.spawn_managed_thread(self._run, identifier="rpc")
 
     def stop_serving(self) -> None:
@@ -134,7 +142,11 @@ class RpcServer(SharedExtension, ProviderCollector):
             if provider is None:
                 raise UnknownMethod(f"{self.container.service_name} has no method {name}")
             args, kwargs = _arguments(provider, body)
-            call = call_of(properties.headers or {}, properties.expiration)
+            call = call_of(properties.headers or {}, properties.expiration, recognise=self._recognise)
+            if not self._may(call.actor, provider.permission):
+                raise Forbidden(
+                    f"your roles do not give {provider.permission}", rule="role", permission=provider.permission
+                )
             if call.is_late():
                 raise DeadlineExceeded("the deadline passed before the call was started")
         except ServiceError as refused:
@@ -151,6 +163,7 @@ class RpcServer(SharedExtension, ProviderCollector):
         answer: Callable[[dict[str, Any]], None],
     ) -> None:
         def finished(_context: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+            opened.end()
             self._in_flight -= 1
             metrics.RPC_IN_FLIGHT.dec()
             answer({"problem": problem_of(exc_info[1], provider.method_name)} if exc_info else {"result": result})
@@ -159,10 +172,12 @@ class RpcServer(SharedExtension, ProviderCollector):
         self._in_flight += 1
         metrics.RPC_IN_FLIGHT.inc()
         try:
-            with span(f"{self.container.service_name}.{provider.method_name}", "server", parent=call.traceparent):
+            name = f"{self.container.service_name}.{provider.method_name}"
+            with span(name, "server", parent=call.traceparent, ends=False) as opened:
                 spawn_worker(self.container, provider, args, kwargs, finished, {CallContext.KEY: call})
         except ContainerBeingKilled:
             # Not acknowledged: the call returns to the queue when the connection closes.
+            opened.end()
             self._in_flight -= 1
             metrics.RPC_IN_FLIGHT.dec()
 
@@ -187,9 +202,15 @@ class RpcServer(SharedExtension, ProviderCollector):
 
 
 class Rpc(Entrypoint):
-    """Makes a service method callable; it returns what JSON can hold, or raises a refusal."""
+    """Makes a service method callable for those who hold ``permission``; it returns what JSON can hold, or raises a
+    refusal.
+    """
 
     server = RpcServer()
+
+    def __init__(self, *, permission: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.permission = permission
 
     def setup(self) -> None:
         self.server.register_provider(self)

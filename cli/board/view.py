@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.stages import STAGES
+from contracts.dispatch.codes import SKILLS
 
 STATES = {
     "received": "已接报",
@@ -113,10 +114,18 @@ def _incidents(incidents: Iterable[Mapping[str, Any]], now: datetime, rows: int)
             str(incident["priority"]),
             STATES.get(incident["state"], incident["state"]),
             incident["grid_code"] or "—",
-            str(len(teams)),
+            _sent(len(teams), incident.get("missing_skills", ())),
             BACKFILLED if incident["backfill"] else clock_text(running_clock(incident), now),
         )
     return table
+
+
+def _sent(teams: int, missing: Sequence[str]) -> Text:
+    """How many teams are on it, and in red what nobody of them can do, in words."""
+    if not (teams and missing):
+        return Text(str(teams))
+    words = "、".join(SKILLS[skill].zh if skill in SKILLS else skill for skill in missing)
+    return Text.assemble(f"{teams} ", (f"缺{words}", "bold red"))
 
 
 def _is_late(incident: Mapping[str, Any], now: datetime) -> bool:

@@ -43,8 +43,9 @@ def county() -> None:
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--partial", is_flag=True, help="Import the sound records of the tree even when others are refused.")
+@click.option("--teams", "teams_only", is_flag=True, help="Only teams.csv, where the registry has the rest already.")
 @_instance
-def import_(folder: Path, instance: str, *, partial: bool) -> None:
+def import_(folder: Path, instance: str, *, partial: bool, teams_only: bool) -> None:
     """导入网格、中心、岗位与队伍 / import grids.geojson, centres.csv, posts.csv and teams.csv of a folder.
 
     What the registry refuses is reported row by row; importing the same folder again changes nothing.
@@ -54,7 +55,8 @@ def import_(folder: Path, instance: str, *, partial: bool) -> None:
     from cli.replay.feed import FeedBrokenError
     from cli.stack.admin import run_admin
 
-    if code := run_admin(instance, "registry", "import", str(folder), *(("--partial",) if partial else ())):
+    tree = ("import", str(folder), *(("--partial",) if partial else ()))
+    if not teams_only and (code := run_admin(instance, "registry", *tree)):
         sys.exit(code)
     try:
         refused = load_teams(folder / "teams.csv", instance)

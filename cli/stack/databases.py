@@ -1,4 +1,4 @@
-"""One database and one login role per service; safe to run again, also with other passwords than the last time."""
+"""One database and two login roles per service; safe to run again, also with other passwords than the last time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from cli.stack.database_roles import ensure_role, let_work, service_role
 from cli.stack.instance import Instance
 from cli.stack.packages import StackError
 from cli.stack.parts import Service
@@ -29,26 +30,24 @@ def prepare(plan: Plan) -> None:
 def _prepare_one(server: Connection, plan: Plan, service: Service) -> None:
     name = plan.database_name(service.name)
     role = sql.Identifier(name)
-    password = sql.Literal(plan.secrets[f"postgres.{service.name}"])
+    ensure_role(server, name, plan.secrets[f"postgres.{service.name}"])
+    ensure_role(server, service_role(name), plan.secrets[f"postgres.{service.name}_service"])
     with server.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
-        verb = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}" if cursor.fetchone() else "CREATE ROLE {} LOGIN PASSWORD {}")
-        cursor.execute(verb.format(role, password))
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
         if cursor.fetchone() is None:
             cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
             # Each service's data is its own: nobody else's role may even connect.
             cursor.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(role))
-    if service.extensions:
-        _extend(with_database(plan.database_admin_url, name), service)
+    _furnish(with_database(plan.database_admin_url, name), name, service)
 
 
-def _extend(url: str, service: Service) -> None:
+def _furnish(url: str, name: str, service: Service) -> None:
     database = _connect(url)
     try:
         with database.cursor() as cursor:
             for extension in service.extensions:
                 cursor.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+        let_work(database, name, owner=name)
     finally:
         database.close()
 

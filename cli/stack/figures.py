@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import httpx
 import psycopg2
 
 from cli.stack.broker import PROBE_QUEUE
@@ -54,7 +55,8 @@ def read_figures(plan: Plan) -> Figures:
     listed = list_queues(plan)
     queues = None if listed is None else [q for q in listed if q.name not in {STREAM, PROBE_QUEUE}]
     stream = next((q.messages for q in listed or () if q.name == STREAM), None)
-    return Figures(queues, [read_outbox(plan, service.name) for service in plan.parts.services], stream)
+    telling = [service.name for service in plan.parts.services if service.outbox]
+    return Figures(queues, [read_outbox(plan, name) for name in telling], stream)
 
 
 def list_queues(plan: Plan) -> list[Queue] | None:
@@ -90,3 +92,13 @@ def read_outbox(plan: Plan, service: str) -> Outbox | None:
         return None
     finally:
         connection.close()
+
+
+def read_intake(address: str) -> dict[str, Any] | None:
+    """How many taken calls wait in the gateway, and for how long; None when it does not answer within a second."""
+    try:
+        # Its readiness is in the status; what it keeps is told whether it is ready or not.
+        found = httpx.get(f"{address}/ready", timeout=1.0).json().get("intake")
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, dict) and {"waiting", "oldest_seconds"} <= found.keys() else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +16,7 @@ RABBITMQ_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 POSTGRES_ROOT = Path("/usr/lib/postgresql")
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/wangge-no-main-cluster.conf")
+LOCK = Path(tempfile.gettempdir()) / f"wangge-packages-{os.geteuid()}.lock"
 # Metapackages: they bring the version that this release of the distribution carries.
 PACKAGES = ("rabbitmq-server", "postgresql", "postgresql-postgis")
 
@@ -57,21 +60,24 @@ def missing_message(packages: list[str]) -> str:
     return (
         f"本机缺少 Debian 软件包 · these Debian packages are missing: {' '.join(packages)}\n"
         f"  as root:      apt-get install {' '.join(packages)}\n"
-        "  with Docker:  docker compose up -d, then set AMQP_URL and DATABASE_URL as docker-compose.yml says"
+        "  with Docker:  make compose-servers, then set AMQP_URL and DATABASE_URL as it prints"
     )
 
 
 def ensure_installed(say: Callable[[str], None]) -> None:
     """Install what is missing when root; otherwise raise StackError naming the packages."""
-    missing = missing_packages()
-    if not missing:
-        return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise StackError(missing_message(missing))
-    say(f"正在安装 · installing {' '.join(missing)}")
-    with _nothing_starts_by_itself():
-        _apt("update", "-qq")
-        _apt("install", "-y", "-qq", "--no-install-recommends", *missing)
+        if missing := missing_packages():
+            raise StackError(missing_message(missing))
+        return
+    # What another process of ours is unpacking is there already, but not ready: look when it has done.
+    with one_at_a_time():
+        if not (missing := missing_packages()):
+            return
+        say(f"正在安装 · installing {' '.join(missing)}")
+        with _nothing_starts_by_itself():
+            apt("update", "-qq")
+            apt("install", "-y", "-qq", "--no-install-recommends", *missing)
     postgres_programs.cache_clear()
     rabbitmq_server.cache_clear()
     if still := missing_packages():
@@ -84,6 +90,17 @@ def _find_postgres() -> Path | None:
         if (Path("/usr/share/postgresql") / program.parts[-3] / "extension" / "postgis.control").exists():
             return program.parent
     return None
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Packages are looked up, fetched and installed by one process at a time: apt waits for others only to install."""
+    descriptor = os.open(LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -103,11 +120,12 @@ def _nothing_starts_by_itself() -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _apt(*arguments: str) -> None:
+def apt(*arguments: str, within: Path | None = None) -> None:
+    """Run apt-get without questions, in the folder `within`. Raises StackError with what it said."""
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments]
     done = subprocess.run(
         command,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        cwd=within, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:

@@ -14,7 +14,8 @@ PARTS = Path(__file__).with_name("parts.json")
 @dataclass(frozen=True)
 class Part:
     """One process. `command` are the arguments of Python; `ports` and `secrets` map environment keys to names in the
-    plan; `service` names the database, database role and broker user it works with; `ready` is the port to ask.
+    plan, `folders` to folders of the instance; `service` names the database, database role and broker user it works
+    with; `ready` is the port to ask.
     """
 
     name: str
@@ -25,15 +26,17 @@ class Part:
     ready: str | None = None
     ports: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Service:
-    """What owns one database, with the PostgreSQL extensions it needs."""
+    """What owns one database, with the PostgreSQL extensions it needs; `outbox`: whether it tells what it commits."""
 
     name: str
     extensions: tuple[str, ...] = ()
+    outbox: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,11 @@ class PartList:
 
 def read_parts(path: Path = PARTS) -> PartList:
     data = json.loads(path.read_text(encoding="utf-8"))
-    services = tuple(Service(s["name"], tuple(s.get("extensions", ()))) for s in data["services"])
-    return PartList(services, tuple(_part(entry) for entry in data["parts"]))
+    return PartList(tuple(map(_service, data["services"])), tuple(_part(entry) for entry in data["parts"]))
+
+
+def _service(entry: Mapping[str, Any]) -> Service:
+    return Service(entry["name"], tuple(entry.get("extensions", ())), entry.get("outbox", True))
 
 
 def _part(entry: dict[str, Any]) -> Part:

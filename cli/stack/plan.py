@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cli.stack import keys, ports
 from cli.stack.broker import BrokerNode
+from cli.stack.database_roles import service_role
 from cli.stack.instance import MARK, Instance
 from cli.stack.packages import StackError
 from cli.stack.parts import PARTS, Part, PartList, read_parts
@@ -90,6 +91,12 @@ class Plan:
         password = self.secrets[f"postgres.{service}"]
         return with_database(self.database_admin_url, name, user=name, password=password)
 
+    def service_database_url(self, service: str) -> str:
+        """As the role that works with the tables and owns none of them."""
+        password = self.secrets[f"postgres.{service}_service"]
+        name = self.database_name(service)
+        return with_database(self.database_admin_url, name, user=service_role(name), password=password)
+
     def amqp_url(self, user: str) -> str:
         return str(self.amqp_url_given) if self.broker is None else self.broker.url(user)
 
@@ -106,9 +113,12 @@ class Plan:
         if (user := part.service or part.name) in self.parts.user_names:
             own["AMQP_URL"] = self.amqp_url(user)
         if part.service is not None:
-            own["DATABASE_URL"] = self.database_url(part.service)
+            # Migrations and administration are tasks: what runs all day owns nothing.
+            url_of = self.database_url if part.kind == "task" else self.service_database_url
+            own["DATABASE_URL"] = url_of(part.service)
         own |= {key: str(self.port[name]) for key, name in part.ports.items()}
         own |= {key: self.secrets[name] for key, name in part.secrets.items()}
+        own |= {key: str(self.instance.directory / name) for key, name in part.folders.items()}
         return {**inherited, **chosen, **own, **part.env}
 
 

@@ -18,6 +18,7 @@ from cli.stack.packages import StackError, postgres_programs
 from cli.stack.process import Identity
 
 SUPERUSER = "wangge_admin"
+LEAST_BUFFER_MEGABYTES, MOST_BUFFER_MEGABYTES = 128, 1024
 ACCOUNT = "postgres"  # PostgreSQL refuses to run as root; Debian's packages bring this account
 
 
@@ -76,6 +77,7 @@ class PostgresCluster:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "200",
+            "shared_buffers": f"{buffer_megabytes()}MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self.options,
@@ -95,6 +97,15 @@ class PostgresCluster:
                 ],
                 cwd=self.data,
             )  # fmt: skip
+
+
+def buffer_megabytes() -> int:
+    """A quarter of this machine's memory, as PostgreSQL's manual advises, within reason for a machine of other uses.
+
+    It is taken page by page as it is needed.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return min(max(memory // 4, LEAST_BUFFER_MEGABYTES), MOST_BUFFER_MEGABYTES)
 
 
 def account() -> str | None:

@@ -166,9 +166,10 @@ def send(identity: Identity, what: signal.Signals) -> bool:
 def wait_gone(identity: Identity, within: float) -> bool:
     """Wait until the process has ended (reaping it when it is our child); False when `within` seconds passed."""
     until = time.monotonic() + within
-    while identity.alive():
+    # A child whose other threads are still ending has no exit status yet.
+    while (alive := identity.alive()) or is_dying(identity.pid):
         if time.monotonic() > until:
-            return False
+            return not alive
         time.sleep(POLL_SECONDS)
     reap(identity.pid)
     return True

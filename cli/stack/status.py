@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.stack.figures import read_figures
+from cli.stack.figures import read_figures, read_intake
 from cli.stack.instance import Instance
 from cli.stack.plan import read_plan
 from cli.stack.state import PartState, State
@@ -31,6 +31,7 @@ def read_status(instance: Instance) -> dict[str, Any]:
         "supervisor": None if state.supervisor is None else state.supervisor.pid,
         "parts": describe_parts(state),
         **figures.as_json(),
+        "intake": read_intake(state.address),
         "exit_code": ALL_READY if state.ready else NOT_READY if state.supervised else NOT_UP,
     }
 
@@ -114,6 +115,7 @@ def _show_figures(console: Any, report: dict[str, Any]) -> None:
             console.print(
                 f"队列 queue   {queue['name']:<44}{queue['messages']:>8}  消费者 consumers {queue['consumers']}"
             )
+    _show_intake(console, report["intake"])
     for outbox in report["outboxes"]:
         if outbox is not None:
             oldest = "-" if outbox["oldest_seconds"] is None else f"{outbox['oldest_seconds']:.1f} s"
@@ -123,6 +125,14 @@ def _show_figures(console: Any, report: dict[str, Any]) -> None:
     if report["dead_letters"] is not None:
         colour = "red" if report["dead_letters"] else "green"
         console.print(f"死信 dead letters [{colour}]{report['dead_letters']}[/{colour}]")
+
+
+def _show_intake(console: Any, intake: dict[str, Any] | None) -> None:
+    """Calls that were taken while dispatch was away; nothing is said where the gateway is not there to ask."""
+    if intake is not None:
+        colour = "yellow" if intake["waiting"] else "green"
+        oldest = f"{intake['oldest_seconds']:.1f} s" if intake["waiting"] else "-"
+        console.print(f"暂存受理 taken calls [{colour}]{intake['waiting']}[/{colour}]  最久 oldest {oldest}")
 
 
 def duration(seconds: float | None) -> str:

@@ -101,6 +101,13 @@ class CreateIncident(Message):
     push = Flag("Push to the responsible centre in the same transaction", example=True, load_default=False)
 
 
+class DraftIncident(CreateIncident):
+    """An incident as far as it is known by now: any of its fields may be missing."""
+
+    def on_bind_field(self, field_name: str, field_obj: Any) -> None:
+        field_obj.required = False
+
+
 class PushIncident(Message):
     """Put it on a centre's desk: the responsible one, or the one named."""
 
@@ -109,10 +116,10 @@ class PushIncident(Message):
 
 
 class AssignTeam(Message):
-    """Offer it to a team: the one named, or the first of the recommendation."""
+    """Offer it to a team: the one named, or those that the recommendation says should go together."""
 
     team = team_ref(optional=True)
-    auto = Flag("True: take the first of the recommendation", example=True, optional=True)
+    auto = Flag("True: send those that the recommendation has chosen", example=True, optional=True)
     note = words("A remark for the record; no personal data", "优先", optional=True)
 
     rules = {"oneOf": [{"required": ["team"]}, {"required": ["auto"], "properties": {"auto": {"const": True}}}]}

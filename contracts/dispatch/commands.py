@@ -49,6 +49,11 @@ class CommandEnvelope(Message):
 
     key = Text("Idempotency key of the client: the same key gives the same answer", most=200, example="demo-0001")
     occurred_at = parts.moment("When it happened; absent means now", optional=True)
+    taken_at = parts.moment(
+        "When a store on the way took it (a gateway's journal): absent `occurred_at` then means this; not part of what "
+        "the key stands for",
+        optional=True,
+    )
     view = Flag("True: answer with the whole incident", example=False, load_default=False)
 
 

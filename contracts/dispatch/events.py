@@ -101,6 +101,7 @@ class TeamAssigned(AssignmentEvent):
     centre_code = parts.centre_code(allow_none=True)
     attempt = Whole("Which offer of this incident, from 1", least=1, example=1)
     auto = Flag("True when the recommendation chose", example=True, optional=True)
+    skills = parts.skills("Skills the incident asks for that it brings; left out when there are none", optional=True)
 
 
 class AssignmentAccepted(AssignmentEvent):

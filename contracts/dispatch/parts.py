@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.dispatch import codes
-from contracts.fields import Choice, Flag, Identifier, Message, Text, Whole
+from contracts.fields import Choice, Flag, Identifier, Many, Message, Text, Whole
 from contracts.places import Point, centre_code, grid_code, latitude, longitude, moment, version
 
 UUID_EXAMPLE = "0190a0c2-7e1a-7000-8000-0000000000aa"
@@ -45,6 +45,10 @@ def alarm_level(**options: Any) -> Whole:
 
 def skill() -> Choice:
     return Choice("Skill code", codes.SKILLS, example="medical")
+
+
+def skills(about: str, **options: Any) -> Many:
+    return Many(skill(), about, most=32, **options)
 
 
 def team_kind(**options: Any) -> Choice:

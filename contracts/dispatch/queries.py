@@ -1,14 +1,19 @@
-"""What dispatch answers: views of incidents, teams and clocks, recommendations and command answers.
+"""What dispatch answers: views of incidents, teams and clocks, recommendations.
 
 Views are dumped by the service and read tolerantly by the gateway (see `contracts.catalogue`); figures are in
-`contracts.dispatch.reports`.
+`contracts.dispatch.reports`, what commands answer in `contracts.dispatch.results`.
 """
 
 from contracts.dispatch import codes, parts
 from contracts.dispatch.events import HOLDER_KINDS
 from contracts.fields import Anything, Choice, Flag, Identifier, Many, Measure, Message, Part, Text, Whole
-from contracts.problem import Problem
 from contracts.registry import codes as registry_codes
+
+
+def withheld() -> Many:
+    member = Text("A member", most=32, example="address")
+    return Many(member, "Members that the reader's roles do not show", most=32, optional=True)
+
 
 CLOCK_STATES = ("running", "met", "breached", "stopped")
 
@@ -81,6 +86,7 @@ class Assignment(Message):
     state = Choice("State of the assignment", codes.ASSIGNMENT_STATES, example="en_route")
     attempt = Whole("Which offer of this incident, from 1", least=1, example=1)
     auto = Flag("True when the recommendation chose", example=True, optional=True)
+    skills = parts.skills("Skills the incident asks for that it brings; left out when not known", optional=True)
     centre_code = parts.centre_code(allow_none=True, optional=True)
     answer_due_at = parts.moment("When an unanswered offer moves on", allow_none=True, optional=True)
     stamps = Anything("Stage name to stamp", example={})
@@ -146,8 +152,12 @@ class Incident(Message):
     stamps = Anything("Stage name to stamp", example={})
     clocks = Many(Part(Clock, "A clock"), "Clocks", most=200)
     assignments = Many(Part(Assignment, "An assignment"), "Assignments, oldest first", most=200)
+    missing_skills = parts.skills(
+        "Skills it asks for that nobody brings who is going or was there; none once it is resolved", optional=True
+    )
     chain = Text("Head of the hash chain, hex", most=64, example="0" * 64)
     timeline = Many(Part(TimelineEntry, "A link"), "Timeline, when asked for", most=10_000, optional=True)
+    withheld = withheld()
 
 
 class IncidentPage(Message):
@@ -166,16 +176,19 @@ class Duplicate(Message):
     seconds_apart = Measure("Time between the two", least=0, most=1e9, unit="s", example=75)
     reasons = Many(parts.slug("Reason code", "same_category"), "Why it looks alike", most=16)
     state = Choice("Its state", codes.STATES, example="pushed", optional=True)
+    primary = Flag("True when others stand under it: the one to merge into", example=False, optional=True)
 
 
 class Duplicates(Message):
     """The answer of likely_duplicates."""
 
-    likely_duplicates = Many(Part(Duplicate, "A likely duplicate"), "Likeliest first", most=50)
+    likely_duplicates = Many(
+        Part(Duplicate, "A likely duplicate"), "Those that others stand under, then the likeliest", most=50
+    )
 
 
 class Candidate(Message):
-    """A team considered, picked or not, and why."""
+    """A team considered, picked or not, and why. Those that should go are `chosen`: one, or several together."""
 
     team_id = parts.team_id()
     call_sign = parts.call_sign()
@@ -186,17 +199,20 @@ class Candidate(Message):
     distance_m = Measure("Distance to the scene", least=0, most=1e8, unit="m", example=1400, allow_none=True)
     open_incidents = Whole("Open incidents it is on", least=0, most=100, example=0, optional=True)
     reasons = Many(Choice("Reason code", codes.REASONS, example="closest_eta"), "Why, or why not", most=16)
-    missing_skills = Many(parts.skill(), "Skills it lacks", most=32, optional=True)
+    chosen = Flag("True for each of those that `auto: true` would send now", example=True, optional=True)
+    skills = parts.skills("Of the skills asked for, those that it brings", optional=True)
+    missing_skills = parts.skills("Of the skills asked for, those that it lacks", optional=True)
     flags = Many(parts.slug("Flag code", "position_stale"), "What is odd about it", most=16, optional=True)
 
 
 class Recommendation(Message):
-    """Every team considered for an incident, the picked first."""
+    """Every team considered for an incident: the chosen first, then the other picked."""
 
     incident_id = parts.incident_id()
     centre_code = parts.centre_code(allow_none=True)
-    skills = Many(parts.skill(), "Skills asked for", most=32)
+    skills = parts.skills("Skills asked for: those that nobody brings yet, or all of them once more")
     candidates = Many(Part(Candidate, "A team"), "Picked by rank, then the rest", most=10_000)
+    missing_skills = parts.skills("Skills asked for that nobody who can be sent brings", optional=True)
     shortfall = parts.slug(
         "Why nobody can be sent; null when somebody can", "no_candidates", allow_none=True, optional=True
     )
@@ -246,54 +262,10 @@ class Team(Message):
     available = Flag("True when it could take an incident now", example=True, optional=True)
     shifts = Many(Part(TeamShift, "One stretch of duty"), "Shifts", most=400, optional=True)
     open_assignments = Many(parts.assignment_id(), "Assignments it is on", most=100, optional=True)
+    withheld = withheld()
 
 
 class TeamPage(Message):
     """Teams."""
 
     teams = Many(Part(Team, "A team"), "By call sign", most=10_000)
-
-
-class Contact(Message):
-    """The caller's contact details, for a stated purpose; the reading is on the timeline."""
-
-    name = Text("Name", most=64, example="测试甲", allow_none=True, optional=True)
-    phone = Text("Telephone", most=32, example="00000000000", allow_none=True, optional=True)
-    relation = Text("Relation to the incident", most=32, example="邻居", allow_none=True, optional=True)
-
-
-class CommandResult(Message):
-    """What a command did."""
-
-    incident_id = parts.incident_id(optional=True)
-    team_id = parts.team_id(optional=True)
-    assignment_id = parts.assignment_id(optional=True, allow_none=True)
-    version = parts.version(optional=True)
-    state = Text("State after it", most=32, example="pushed", optional=True)
-    likely_duplicates = Many(
-        Part(Duplicate, "A likely duplicate"), "Open incidents that look the same", most=50, optional=True
-    )
-    flags = Many(parts.slug("Flag code", "location_unresolved"), "What is odd about the stamp", most=16, optional=True)
-    contact = Part(Contact, "Answer of incident.read_contact", optional=True, allow_none=True)
-    incident = Part(Incident, "The whole view, with view: true", optional=True)
-    team = Part(Team, "The team, with view: true", optional=True)
-
-
-class CommandAnswer(Message):
-    """The answer of one command, the same again for the same key."""
-
-    ok = Flag("True when it was done", example=True)
-    replayed = Flag("True when this key was answered before", example=False)
-    status = Choice("HTTP status when ok", [200, 201], example=201, optional=True)
-    result = Part(CommandResult, "What it did, when ok", optional=True)
-    problem = Part(Problem, "Why not, when not ok", optional=True)
-    key = Text("Key of the command", most=200, example="demo-0001", optional=True)
-    line = Whole("Line in a feed, from 1", least=1, example=1, optional=True)
-
-    rules = {"oneOf": [{"required": ["result"]}, {"required": ["problem"]}]}
-
-
-class ExecuteAnswer(Message):
-    """Answers in the order of the commands."""
-
-    answers = Many(Part(CommandAnswer, "An answer"), "One per command", most=500)

@@ -41,7 +41,10 @@ IncidentPart = type(
     {**_members(), "__doc__": "The members of an incident that were asked for.", "__module__": __name__},
 )
 
-SELECTABLE: tuple[str, ...] = (*IncidentPart().fields, *(f"stamps.{stage}" for stage in STAMPS))
+SELECTABLE: tuple[str, ...] = (
+    *(name for name in IncidentPart().fields if name != "withheld"),
+    *(f"stamps.{stage}" for stage in STAMPS),
+)
 """Every name that `fields` takes."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.dispatch.commands import DATA
-from contracts.dispatch.queries import CommandResult
+from contracts.dispatch.results import CommandResult
 from gateway.routes.calling import command
 from gateway.routes.paths import ASSIGNMENT
 from gateway.routes.table import Route

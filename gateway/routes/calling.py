@@ -16,7 +16,9 @@ from chassis.tracing import current_traceparent
 from contracts.catalogue import load_command
 from contracts.dispatch.commands import DATA
 from contracts.refusal import InvalidMessage
+from gateway.journal.intake import INTAKE
 from gateway.routes.body import read_object
+from gateway.routes.deciding import refuse_unless_held
 from gateway.routes.edge import KEY
 from gateway.routes.params import read_query
 from gateway.routes.table import Call
@@ -25,6 +27,9 @@ from gateway.rpc import Caller
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
+ACCEPTED = 202
+TRACKED_AT = "/v1/intake/{tracking_id}"
+FOLLOW_AFTER_SECONDS = "2"
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?")
 
 
@@ -36,7 +41,7 @@ def json_response(content: Any, status: int = 200, headers: dict[str, str] | Non
 
 def caller_of(call: Call) -> Caller:
     """On whose behalf this request calls services."""
-    return Caller(call.actor.as_header(), current_traceparent())
+    return Caller(call.actor, current_traceparent())
 
 
 def path_arguments(call: Call) -> dict[str, Any]:
@@ -70,9 +75,17 @@ async def command(call: Call) -> ASGIApp:
     call.request.scope[KEY] = key = idempotency_key(call)
     envelope = build_envelope(call, key, await read_object(call.request))
     check_envelope(envelope)
-    seconds = call.serving.settings.command_seconds
-    answer = await call.serving.commands.execute(envelope, timeout_s=seconds, caller=caller_of(call))
-    return command_response(call, answer)
+    return command_response(call, await execute(call, envelope))
+
+
+async def execute(call: Call, envelope: dict[str, Any]) -> dict[str, Any]:
+    """Dispatch's answer to a checked command. Intake is kept when dispatch does not answer, and answered 202."""
+    serving, caller, seconds = call.serving, caller_of(call), call.serving.settings.command_seconds
+    if envelope["command"] == INTAKE:
+        # Dispatch decides on the row; who may take nothing in at all is told so even while dispatch is away.
+        refuse_unless_held(call.actor, INTAKE)
+        return await serving.intake.take(envelope, caller, timeout_s=seconds)
+    return await serving.commands.execute(envelope, timeout_s=seconds, caller=caller)
 
 
 def idempotency_key(call: Call) -> str:
@@ -134,12 +147,20 @@ def command_response(call: Call, answer: dict[str, Any]) -> Response:
     if not answer.get("ok"):
         raise _as_http(ServiceError.from_problem(answer["problem"]))
     result = answer["result"]
+    if answer.get("status") == ACCEPTED:
+        return accepted(result)
     if "version" in result:
         headers["ETag"] = tag_of(result["version"])
     location = _location(call.route.location, result)
     if location is not None:
         headers["Location"] = location
     return json_response(result, int(answer.get("status", call.route.status)), headers)
+
+
+def accepted(receipt: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """202 with where to ask what became of a call that was taken."""
+    where = {"Location": TRACKED_AT.format(tracking_id=receipt["tracking_id"]), "Retry-After": FOLLOW_AFTER_SECONDS}
+    return json_response(receipt, ACCEPTED, {**where, **(headers or {})})
 
 
 def _location(template: str | None, result: dict[str, Any]) -> str | None:

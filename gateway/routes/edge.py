@@ -20,12 +20,15 @@ from chassis.tracing import span
 from gateway.metrics import HTTP_SECONDS
 from gateway.routes.hardening import hardened, timed
 from gateway.routes.problems import problem_response
+from gateway.routes.sockets import serve_socket
 
 REQUEST_ID_HEADER = b"x-request-id"
 REQUEST_ID = "wangge.request_id"
 ROUTE = "wangge.route"
 CLIENT = "wangge.client"
 KEY = "wangge.idempotency_key"
+RATE_HEADERS = "wangge.rate_headers"
+"""Headers that say how often the caller may call."""
 UNMATCHED = "unmatched"
 LONG_BODIES = frozenset({"/v1/feed"})
 """Routes whose body is a stream that may be silent for as long as it likes."""
@@ -55,6 +58,10 @@ class Edge:
 
         Errors before the answer has begun become problem documents; later ones end the connection.
         """
+        if scope["type"] == "websocket":
+            scope[REQUEST_ID] = request_id = str(uuid7())
+            await serve_socket(self._app, scope, receive, send, request_id=request_id, route=ROUTE, client=CLIENT)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -105,6 +112,7 @@ class _Answer:
             headers = [*message.get("headers", []), (REQUEST_ID_HEADER, self.request_id.encode())]
             if KEY in self._scope:
                 headers.append((b"idempotency-key", self._scope[KEY].encode()))
+            headers.extend(self._scope.get(RATE_HEADERS, ()))
             message["headers"] = hardened(headers)
         await self._send(message)
 

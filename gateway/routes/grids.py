@@ -15,7 +15,7 @@ AT = params.moment("at", "当时的版本 · As it was at this time")
 ROUTES = (
     Route(
         "GET", "/v1/grids", "grid_tree", "网格树", "The tree, whole or below a prefix", OWNER, PERMISSION, query,
-        rpc="registry.tree", query=(PREFIX, params.whole("depth", "层数 · How many levels down", 0, 10)),
+        rpc="registry.tree", query=(PREFIX, params.whole("depth", "层数 · How many levels down", 1, 5)),
     ),
     Route(
         "GET", "/v1/grids/{code}", "grid_get", "网格详情", "One grid", OWNER, PERMISSION, query,
@@ -30,13 +30,13 @@ ROUTES = (
         path_params={"code": GRID}, rpc="registry.history",
     ),
     Route(
-        "GET", "/v1/grids/{code}/posts", "grid_posts", "岗位（AB 岗）", "Posts with their holders", OWNER, PERMISSION,
+        "GET", "/v1/grids/{code}/posts", "grid_posts", "岗位（AB 岗）", "Posts with their holders", OWNER, "post.read",
         query,
         path_params={"code": GRID_OF_POSTS}, rpc="registry.list_posts",
     ),
     Route(
         "GET", "/v1/locate", "locate", "坐标定位到微网格", "From the county down to the micro-grid of a point", OWNER,
-        PERMISSION, query, rpc="registry.locate",
+        "grid.locate", query, rpc="registry.locate",
         query=(
             params.measure("lat", "纬度 · Latitude, WGS 84", -90, 90, required=True),
             params.measure("lon", "经度 · Longitude, WGS 84", -180, 180, required=True),

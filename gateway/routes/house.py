@@ -17,15 +17,23 @@ async def live(_call: Call) -> ASGIApp:
 
 
 async def ready(call: Call) -> ASGIApp:
-    """Calls can be sent now and the gateway is not going down."""
-    draining = call.serving.streams.draining.is_set()
+    """Calls can be sent, or taken for later, and the gateway is not going down.
+
+    A gateway that keeps calls stays ready while the broker is away, or nobody would bring it any. One that has just
+    started waits a little for its broker first.
+    """
+    draining, intake = call.serving.streams.draining.is_set(), call.serving.intake
+    waiting = len(intake.backlog)
     checks = {
         "broker": "ok" if call.serving.rpc.ready else "unavailable",
         "events": "ok" if call.serving.streams.ring.attached else "waiting",
+        "intake": "off" if intake.journal is None else "ok" if intake.can_take else "full",
         "draining": draining,
     }
-    is_ready = call.serving.rpc.ready and not draining
-    return json_response({"status": "ready" if is_ready else "not ready", "checks": checks}, 200 if is_ready else 503)
+    is_ready = (call.serving.rpc.ready or (intake.can_take and call.serving.rpc.had_its_time)) and not draining
+    kept = {"waiting": waiting, "oldest_seconds": round(intake.backlog.oldest_seconds, 1)}
+    told = {"status": "ready" if is_ready else "not ready", "checks": checks, "intake": kept}
+    return json_response(told, 200 if is_ready else 503)
 
 
 async def metrics(_call: Call) -> ASGIApp:

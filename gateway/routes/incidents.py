@@ -6,10 +6,10 @@ from marshmallow import ValidationError
 from starlette.types import ASGIApp
 
 from chassis.errors import from_refusal
-from contracts.dispatch.command_data import CreateIncident
+from contracts.dispatch.command_data import CreateIncident, DraftIncident
 from contracts.dispatch.commands import DATA
-from contracts.dispatch.queries import CommandResult
 from contracts.dispatch.reports import EXERCISE_FILTERS
+from contracts.dispatch.results import CommandResult
 from contracts.refusal import refusal
 from gateway.routes import params
 from gateway.routes.body import read_object
@@ -56,7 +56,7 @@ async def likely_duplicates(call: Call) -> ASGIApp:
     draft = await read_object(call.request)
     occurred_at = {"occurred_at": draft.pop("occurred_at")} if "occurred_at" in draft else {}
     try:
-        CreateIncident(partial=True).load(draft)
+        DraftIncident().load(draft)
     except ValidationError as error:
         raise from_refusal(refusal(error.messages)) from None
     return json_response(await ask_service(call, {"draft": {**draft, **occurred_at}}))
@@ -80,7 +80,7 @@ ROUTES = (
     Route(
         "POST", "/v1/incidents/likely-duplicates", "incident_likely_duplicates", "疑似重复警情",
         "What a draft looks like",
-        OWNER, "incident.read", likely_duplicates, rpc="dispatch.likely_duplicates", body=CreateIncident,
+        OWNER, "incident.compare", likely_duplicates, rpc="dispatch.likely_duplicates", body=DraftIncident,
         about="Takes a draft of an incident, every field optional, and changes nothing.",
     ),
     Route(
@@ -91,8 +91,9 @@ ROUTES = (
     *(_step(*step) for step in STEPS),
     Route(
         "GET", "/v1/incidents/{incident}/recommendations", "incident_recommend", "推荐处置力量",
-        "Teams ranked, each pick and non-pick with its reasons", OWNER, "incident.read", query,
+        "Teams ranked, each pick and non-pick with its reasons", OWNER, "incident.recommend", query,
         path_params={"incident": INCIDENT}, rpc="dispatch.recommend",
+        about="`chosen` are those that `auto: true` would send now: one team, or several that together bring `skills`.",
     ),
     Route(
         "POST", "/v1/incidents/{incident}/assignments", "incident_assign", "下派", "Assign a team", OWNER,
@@ -100,6 +101,7 @@ ROUTES = (
         command, path_params={"incident": INCIDENT}, command="incident.assign", body=DATA["incident.assign"],
         answer=CommandResult, status=201, location="/v1/incidents/{incident_id}",
         about="`team` (also accepted as `team_id`) names the team by id or call sign; "
-        "`auto: true` takes the recommendation's first.",
+        "`auto: true` sends the teams that the recommendation has `chosen`: as many as it takes to bring the skills "
+        "that nobody brings yet. `missing_skills` tells those that nobody could be found for.",
     ),
 )  # fmt: skip

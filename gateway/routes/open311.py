@@ -12,8 +12,9 @@ from starlette.types import ASGIApp
 
 from chassis.errors import NotFound, ServiceError
 from gateway.routes import params
-from gateway.routes.calling import caller_of, check_envelope, idempotency_key
+from gateway.routes.calling import ACCEPTED, check_envelope, execute, idempotency_key
 from gateway.routes.edge import KEY
+from gateway.routes.following import TRACKING_ID, follow
 from gateway.routes.form import read_form
 from gateway.routes.open311_search import FILTERS, INCIDENT_ID, one_request, search
 from gateway.routes.params import Param, read_query
@@ -85,16 +86,26 @@ async def create(call: Call) -> ASGIApp:
     call.request.scope[KEY] = key = idempotency_key(call)
     envelope = {"command": "incident.create", "key": key, "view": False, "data": create_incident(form)}
     check_envelope(envelope)
-    seconds = call.serving.settings.command_seconds
-    answer = await call.serving.commands.execute(envelope, timeout_s=seconds, caller=caller_of(call))
+    answer = await execute(call, envelope)
     if not answer.get("ok"):
         raise ServiceError.from_problem(answer["problem"])
-    made = {
-        "service_request_id": str(answer["result"]["incident_id"]),
-        "service_notice": open311.NOTICE,
-        "account_id": None,
-    }
+    result = answer["result"]
+    if answer.get("status") == ACCEPTED:
+        waits = {"token": result["tracking_id"], "service_notice": open311.TAKEN_NOTICE, "account_id": None}
+        where = {"Location": f"{ROOT}/tokens/{result['tracking_id']}.{_form_of(call)}"}
+        return _response(written("service_requests", [waits], _form_of(call)), _form_of(call), ACCEPTED, where)
+    made = {"service_request_id": str(result["incident_id"]), "service_notice": open311.NOTICE, "account_id": None}
     return _written(call, "service_requests", [made])
+
+
+async def token(call: Call) -> ASGIApp:
+    """The request that a token became, without its id while it waits. Raises NotFound; ServiceError when refused."""
+    _query(call)
+    found = await follow(call, call.request.path_params["token"])
+    if found["state"] == "refused":
+        raise ServiceError.from_problem(found["problem"])
+    made = {"service_request_id": str(found["incident_id"])} if found["state"] == "delivered" else {}
+    return _written(call, "service_requests", [{**made, "token": found["tracking_id"]}])
 
 
 async def requests(call: Call) -> ASGIApp:
@@ -142,12 +153,17 @@ def _response(body: bytes, form: str, status: int, headers: dict[str, str]) -> R
     return Response(body, status, {"Cache-Control": "no-store", **headers}, CONTENT_TYPES[form])
 
 
+def _or_blank(param: params.Param) -> params.Param:
+    """Clients send every field of their form; a blank one is as good as none (`_query`)."""
+    return replace(param, schema={"anyOf": [param.schema, {"type": "string", "maxLength": 0}]})
+
+
 def _published(root: str, route: Route) -> Route:
     """The route with Open311's formats, key and errors; `root` is the root element of its answer."""
     return replace(
         route, path=f"{route.path}.{{format}}", name=f"open311_{route.name}",
         path_params={**route.path_params, "format": FORMAT},
-        query=(JURISDICTION, API_KEY, *route.query) if route.method == "GET" else (),
+        query=tuple(map(_or_blank, (JURISDICTION, API_KEY, *route.query))) if route.method == "GET" else (),
         credentials=api_key, refuse=refuse, document=operation(route.method, root),
     )  # fmt: skip
 
@@ -180,6 +196,13 @@ ROUTES = (
             about="It becomes an incident and lies on the desk that answers for the place. The same `Idempotency-Key` "
             "gives the same answer. Name and phone are sealed as a caller's; `email`, `device_id`, `account_id` and "
             "`media_url` are not kept.",
+        ),
+    ),
+    _published(
+        "service_request_token",
+        Route(
+            "GET", f"{ROOT}/tokens/{{token}}", "token", "诉求编号查询", "The service request that a token became",
+            "dispatch", "incident.create", token, path_params={"token": TRACKING_ID}, rpc="dispatch.get_answer",
         ),
     ),
     _published(

@@ -51,7 +51,7 @@ def text(name: str, about: str, *, pattern: str | None = None, **options: Any) -
             raise ValueError(f"must match {pattern}" if pattern else "must have 1 to 200 printable characters")
         return value
 
-    schema = {"type": "string", **({"pattern": f"^({pattern})$"} if pattern else {"maxLength": 200})}
+    schema = {"type": "string", **({"pattern": f"^({pattern})$"} if pattern else {"minLength": 1, "maxLength": 200})}
     return Param(name, about, read, schema, **options)
 
 

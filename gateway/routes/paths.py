@@ -5,6 +5,8 @@ from __future__ import annotations
 from contracts.dispatch.command_data import INCIDENT_REF
 from gateway.routes.table import PathParam
 
+GRID_CODE = "[0-9]{6}([0-9]{3}){0,3}|[0-9]{17}"
+
 INCIDENT = PathParam(
     "事件：编号或 system:number · The incident: its id, or `system:number` (URL-encoded)",
     {"type": "string", "pattern": INCIDENT_REF},
@@ -18,6 +20,6 @@ TEAM = PathParam(
     {"type": "string", "maxLength": 36, "pattern": r"[^\s/]{1,36}( [^\s/]{1,36})*"},
 )
 GRID = PathParam(
-    "网格或区划代码 · Code of a division, grid or micro-grid", {"type": "string", "pattern": r"[0-9]{2,17}"}, "code"
+    "网格或区划代码 · Code of a division, grid or micro-grid", {"type": "string", "pattern": GRID_CODE}, "code"
 )
 GRID_OF_POSTS = PathParam(GRID.about, GRID.schema, "grid_code")

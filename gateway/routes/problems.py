@@ -43,6 +43,16 @@ class RequestTimeout(ServiceError):
     code, status, title = "request_timeout", 408, "请求发送过慢 · Request took too long"
 
 
+class TooManyRequests(ServiceError):
+    """Called too often (RFC 6585); `told` and `policy` are the values of the RateLimit headers."""
+
+    code, status, title, retryable = "too_many_requests", 429, "请求过于频繁 · Too many requests", True
+
+    def __init__(self, seconds: int, told: str, policy: str) -> None:
+        super().__init__(f"try again in {seconds} s", retry_after=seconds)
+        self.told, self.policy = told, policy
+
+
 class UriTooLong(ServiceError):
     """The address passes the limit."""
 
@@ -77,6 +87,8 @@ def headers_of(error: ServiceError) -> dict[str, str]:
     headers: dict[str, str] = {}
     if error.status == 401:
         reason = ', error="invalid_token"' if error.code == "invalid_token" else ""
+        if reason and error.rule:
+            reason += f', error_description="{error.rule}"'
         headers["WWW-Authenticate"] = f'Bearer realm="wangge"{reason}'
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allow)
@@ -84,7 +96,12 @@ def headers_of(error: ServiceError) -> dict[str, str]:
         headers["Connection"] = "close"
     if "current_version" in error.extra:
         headers["ETag"] = tag_of(error.extra["current_version"])
-    if error.retryable and error.status in (503, 504):
+    if isinstance(error, TooManyRequests):
+        headers |= {"RateLimit": error.told, "RateLimit-Policy": error.policy}
+        headers["Retry-After"] = str(error.extra["retry_after"])
+    elif "retry_after_seconds" in error.extra:
+        headers["Retry-After"] = str(error.extra["retry_after_seconds"])
+    elif error.retryable and error.status in (503, 504):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return headers
 

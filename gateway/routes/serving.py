@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.accounts.accounts import Accounts
+from gateway.denials import Denials
+from gateway.journal.intake import Intake
+from gateway.rates import Rates
 from gateway.rpc import RpcClient
 from gateway.security.token import Authority
 from gateway.settings import GatewaySettings
-from gateway.streams.sse import Streams
+from gateway.streams.session import Streams
 from gateway.together import Together
 
 
@@ -26,6 +30,10 @@ class Serving:
     settings: GatewaySettings
     rpc: RpcClient
     commands: Together
+    intake: Intake
     authority: Authority
+    accounts: Accounts | None
+    rates: Rates
     streams: Streams
+    denials: Denials
     documents: Documents

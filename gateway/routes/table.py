@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from chassis.actor import Actor
 from chassis.errors import ServiceError
 from contracts.fields import Message
 from gateway.routes.params import Param
-from gateway.security.token import Actor
 
 if TYPE_CHECKING:
     from gateway.routes.serving import Serving
@@ -51,12 +51,13 @@ class PathParam:
 class Route:
     """One method on one path.
 
-    `answer` is left out where contracts.answers knows it by `rpc`, and gives way to `answer_schema`, the outline of a
-    format that others publish; `or_answer` is its shape for callers who ask for another; `other_types` are further
-    content types of it. What a `versioned` route answers has an entity tag. `credentials` and `refuse` are for a
-    published interface that has its own place for a key and its own form of an error; `document` replaces members of
-    its OpenAPI operation. `owner` is the part of the system that answers, `permission` what its caller must hold (None:
-    anybody may call).
+    `answer` is left out where contracts.answers knows it by `rpc`, and gives way to `answer_schema`, the outline of
+    a format that others publish; `or_answer` is its shape for callers who ask for another; `other_types` are
+    further content types of it. `during_setup`: also for who must set the account up first; `refusals` are statuses
+    it may answer with beside those that follow from the rest. What a `versioned` route answers has an entity tag.
+    `credentials` and `refuse` are for a published interface that has its own place for a key and its own form of an
+    error; `document` replaces members of its OpenAPI operation. `owner` is the part of the system that answers,
+    `permission` what its caller must hold (None: anybody may call).
     """
 
     method: str
@@ -82,6 +83,8 @@ class Route:
     location: str | None = None
     versioned: bool = False
     about: str = ""
+    during_setup: bool = False
+    refusals: tuple[str, ...] = ()
     credentials: Credentials = authorization
     refuse: Refuse | None = None
     document: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.dispatch import codes
 from contracts.dispatch.commands import DATA
-from contracts.dispatch.queries import CommandResult
+from contracts.dispatch.results import CommandResult
 from gateway.routes import params
 from gateway.routes.calling import command, query
 from gateway.routes.incidents import PREFIX

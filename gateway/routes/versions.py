@@ -20,6 +20,7 @@ from chassis.errors import InvalidInput
 IF_MATCH = "If-Match"
 ANY = "*"
 _TAG = re.compile(r'"([1-9][0-9]{0,9})(?:-[0-9a-f]{16})?"')
+TAG_PATTERN = rf"^(\*|{_TAG.pattern})$"
 _LISTED = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 

@@ -1,44 +1,28 @@
-"""Who is calling, by the development token that `wangge up` prints (RFC 6750 bearer). OIDC takes this place later."""
+"""Who is calling, and the development token that `wangge up` prints (RFC 6750 bearer)."""
 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
-
-from chassis.errors import Unauthorised
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """The person or system behind a request; opaque ids only. Services decide on these, the gateway does not."""
-
-    subject: str
-    client: str
-    roles: tuple[str, ...]
-    jurisdiction: str
-
-    def as_header(self) -> str:
-        """JSON text for the AMQP header `nameko.actor`."""
-        fields: dict[str, Any] = {
-            "subject": self.subject,
-            "client": self.client,
-            "roles": self.roles,
-            "jurisdiction": self.jurisdiction,
-        }
-        return orjson.dumps(fields).decode()
+from chassis.actor import DEVELOPMENT, EVERYWHERE, Actor
+from gateway.security.standing import Standing
 
 
 class Authority(Protocol):
     """What recognises a caller."""
 
-    def recognise(self, authorization: str | None) -> Actor:
-        """The actor behind an Authorization header. Raises Unauthorised: missing_token or invalid_token."""
+    async def recognise(self, authorization: str | None, certificate: str | None = None) -> Actor:
+        """The actor behind an Authorization header, or behind a certificate that a trusted proxy has verified.
+
+        Raises Unauthorised (missing_token, invalid_token), SetupRequired, or Unavailable when nobody can tell now.
+        """
+
+    async def standing(self, authorization: str | None, certificate: str | None = None) -> Standing:
+        """What is shown stands for, also while the account must be set up first. Raises as `recognise` does."""
 
 
-DEVELOPER = Actor(subject="dev", client="dev-token", roles=("ops",), jurisdiction="")
+DEVELOPER = Actor("dev", "dev-token", ("developer",), (EVERYWHERE,), credential=DEVELOPMENT)
 
 
 class DevelopmentToken:
@@ -47,11 +31,8 @@ class DevelopmentToken:
     def __init__(self, token: str) -> None:
         self._token = token.encode()
 
-    def recognise(self, authorization: str | None) -> Actor:
-        """The developer, for the right token. Raises Unauthorised: missing_token or invalid_token."""
-        scheme, _, given = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not given.strip():
-            raise Unauthorised("an Authorization header with a bearer token is required")
-        if not self._token or not hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self._token):
-            raise Unauthorised("the bearer token is not known here", code="invalid_token")
-        return DEVELOPER
+    def actor(self, token: str) -> Actor | None:
+        """The developer, for the right token; None for any other."""
+        if self._token and hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token):
+            return DEVELOPER
+        return None

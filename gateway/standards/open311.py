@@ -16,6 +16,7 @@ from gateway.standards.moments import to_the_second
 
 KINDS = ("demand", "hazard")
 SERVICES: dict[str, Category] = {code: each for code, each in codes.CATEGORIES.items() if each.kind in KINDS}
+TAKEN_NOTICE = "已受理，稍后登记，可凭 token 查询。 · Taken, to be registered shortly: ask by the token."
 NOTICE = "已登记并推送至责任中心。 · Taken in and put on the desk of the centre that answers for the place."
 ENDED = frozenset({"resolved", "closed", "archived", "cancelled", "merged"})
 """`closed` of Open311 is "it has been resolved"."""

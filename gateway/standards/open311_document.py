@@ -41,8 +41,11 @@ _REQUEST = _object(
     address=_OR_NULL, address_id=_OR_NULL, zipcode=_OR_NULL, lat=_DEGREES, long=_DEGREES, media_url=_OR_NULL,
 )  # fmt: skip
 _CREATED = _object(
-    "service_request_id service_notice", service_request_id=_TEXT, service_notice=_TEXT, account_id={"type": "null"}
-)
+    "service_notice",
+    service_request_id=_TEXT, token={**_TEXT, "description": "代替编号 · Instead of the id while the request waits"},
+    service_notice=_TEXT, account_id={"type": "null"},
+)  # fmt: skip
+_TOKEN = _object("token", service_request_id=_TEXT, token=_TEXT)
 _ERROR = _object("code description", code={"type": "integer"}, description=_TEXT)
 _FORM = _object(
     "service_code",
@@ -67,12 +70,14 @@ _CONTENT = {
     ("GET", "services"): _list(_SERVICE),
     ("GET", "service_definition"): _object("service_code attributes", service_code=_TEXT, attributes=_list(_ATTRIBUTE)),
     ("GET", "service_requests"): _list(_REQUEST),
+    ("GET", "service_request_token"): _list(_TOKEN),
     ("POST", "service_requests"): _list(_CREATED),
 }
 _ERRORS = {
     "400": "请求有误 · Anything wrong with the request",
     "403": "令牌缺失或无效 · The key is missing or not known",
     "404": "未找到 · No such service, request or jurisdiction",
+    "429": "请求过于频繁 · Too many requests: try again after Retry-After",
     "414": "网址过长 · The address is too long",
     "431": "请求头过大 · The head is too large",
     "503": "暂不可用 · Try again after Retry-After",
@@ -83,6 +88,11 @@ _ERRORS = {
 def operation(method: str, root: str) -> dict[str, Any]:
     """The members of the OpenAPI operation that are Open311's own."""
     answers = {"200": ("成功 · Done", _CONTENT[method, root])}
+    if method == "POST":
+        answers["202"] = (
+            "已受理，凭 token 查询 · Taken while dispatch is away: a token instead of the id",
+            _CONTENT[method, root],
+        )
     answers |= {status: (about, _list(_ERROR)) for status, about in _ERRORS.items()}
     found: dict[str, Any] = {"responses": {status: _both(about, schema) for status, (about, schema) in answers.items()}}
     if method == "POST":

@@ -21,7 +21,7 @@ _MEMBER = {
     "formats": "format",
 }
 """What one entry of a list is called in XML."""
-_STATUS = {401: 403, 403: 403, 404: 404}
+_STATUS = {401: 403, 403: 403, 404: 404, 429: 429}
 _OUR_NAMES = {
     "location.lat": "lat",
     "location.lon": "long",

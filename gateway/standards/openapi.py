@@ -14,16 +14,22 @@ from apispec import APISpec
 from contracts.answers import ANSWER_TYPES
 from contracts.catalogue import COMMAND_TYPES
 from contracts.fields import Message
+from contracts.intake import IntakeState
 from contracts.json_schema import components
 from contracts.problem import Problem
+from contracts.rights.permissions import PURPOSES
+from gateway.journal.intake import INTAKE
+from gateway.routes.calling import TRACKED_AT
 from gateway.routes.index import ROUTES
 from gateway.routes.params import Param
 from gateway.routes.problems import CONTENT_TYPE
 from gateway.routes.table import PathParam, Route
+from gateway.routes.versions import TAG_PATTERN
 
 OPENAPI_VERSION = "3.1.0"
 AT = "#/components/schemas/"
 FEED_COMMAND = "FeedCommand"
+NO_CONTENT = 204
 DESCRIPTION = (
     "县域网格治理：接警、推送、下派、到场、处置，按“115”计时。\n\n"
     "Incidents to the right people in time, and the proof of it. Every call but health and documents needs "
@@ -39,18 +45,20 @@ TAGS = (
     ("grids", "网格 · Grids"),
     ("sla", "时效 · Figures"),
     ("open311", "服务诉求 · Open311 GeoReport v2"),
+    ("audit", "审计 · Audit"),
     ("live", "实时 · Live"),
+    ("auth", "登录 · Signing in"),
     ("house", "运维 · Operations"),
 )
 _TAG_OF = {
     "incidents": "incidents", "assignments": "assignments", "teams": "teams", "grids": "grids", "locate": "grids",
-    "eido": "incidents", "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla", "feed": "live",
-    "stream": "live",
+    "eido": "incidents", "intake": "incidents", "sla": "sla", "centres": "sla", "policies": "sla", "board": "sla",
+    "feed": "live", "stream": "live", "auth": "auth", "audit": "audit",
 }  # fmt: skip
 _PROBLEMS = {
-    "400": "invalid_utf8, invalid_json",
-    "401": "missing_token, invalid_token",
-    "403": "forbidden",
+    "400": "invalid_utf8, invalid_json; signing in: invalid_grant, second_factor_required, unsupported_grant_type",
+    "401": "missing_token, invalid_token (`rule` says why); signing in: invalid_client",
+    "403": "forbidden, setup_required",
     "404": "not_found",
     "408": "request_timeout: the body came too slowly",
     "409": "the present state does not allow it; `code` says which rule",
@@ -59,6 +67,7 @@ _PROBLEMS = {
     "414": "uri_too_long",
     "415": "unsupported_media_type",
     "422": "unknown_field, missing_field, invalid_input, idempotency_key_reused",
+    "429": "too_many_requests or too_many_attempts; see Retry-After and the RateLimit headers",
     "431": "head_too_large",
     "503": "unavailable; see Retry-After",
     "504": "deadline_exceeded; the outcome may be unknown: send again with the same key",
@@ -119,6 +128,8 @@ def tag_of(route: Route) -> str:
     """The chapter a route stands in."""
     if route.path.startswith("/open311/"):
         return "open311"
+    if route.path == "/.well-known/jwks.json":
+        return "auth"
     match = re.match(r"/v1/([a-z]+)", route.path)
     return _TAG_OF[match[1]] if match else "house"
 
@@ -163,16 +174,19 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
         found.append(_header("Idempotency-Key", about, minLength=1, maxLength=200))
     if route.addressed:
         about = "仅当版本未变时执行 · Done only while the version is still that of this ETag, else 412"
-        found.append(_header("If-Match", about))
+        found.append(_header("If-Match", about, pattern=TAG_PATTERN))
     if route.versioned:
         about = "未变则回 304 · 304 when nothing has changed since this ETag"
         found.append(_header("If-None-Match", about))
+    if route.permission is not None:
+        purpose = _header("Wangge-Purpose", "请求目的 · What the request is for; recorded with it")
+        found.append({**purpose, "schema": {"type": "string", "enum": list(PURPOSES)}})
     if route.name == "stream":
         found.append(_header("Last-Event-ID", "从此偏移之后续传 · Resume after this offset"))
     return found
 
 
-def _header(name: str, about: str, **limits: int) -> dict[str, Any]:
+def _header(name: str, about: str, **limits: int | str) -> dict[str, Any]:
     schema = {"type": "string", **limits}
     return {"name": name, "in": "header", "required": False, "description": about, "schema": schema}
 
@@ -191,31 +205,53 @@ def _body(route: Route) -> dict[str, Any] | None:
 
 
 def _responses(route: Route) -> dict[str, Any]:
+    unchanged = {"304": {"description": "未变 · Not modified", "content": {}}} if route.versioned else {}
+    waiting = {"202": _taken()} if route.command == INTAKE else {}
+    return {
+        str(route.status): _done(route),
+        **waiting,
+        **unchanged,
+        **{code: {"$ref": f"#/components/responses/Problem{code}"} for code in sorted(_refusals(route))},
+    }
+
+
+def _done(route: Route) -> dict[str, Any]:
     schema = _answer(route) if route.answer_schema is None else route.answer_schema
     content: dict[str, Any] = {route.answer_type: {"schema": schema}}
     content |= {other: {"schema": {"type": "string"}} for other in route.other_types}
-    ok: dict[str, Any] = {"description": route.zh, "content": content}
+    done: dict[str, Any] = {"description": route.zh, "content": {} if route.status == NO_CONTENT else content}
     if route.location is not None:
-        ok["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
+        done["headers"] = {"Location": {"description": route.location, "schema": {"type": "string"}}}
     if route.versioned or route.command:
         about = "版本 · Version of the incident or team: what If-Match takes"
-        ok.setdefault("headers", {})["ETag"] = {"description": about, "schema": {"type": "string"}}
-    if route.permission is None:
-        return {str(route.status): ok}
-    codes = ["401", "403", "414", "431"]
-    if route.rpc or route.command:
-        codes += ["404", "422", "503", "504"]
-    if route.command:
-        codes += ["409"]
-    if route.addressed:
-        codes += ["412"]
-    if route.body is not None:
-        codes += ["400", "408", "413", "415"]
-    unchanged = {"304": {"description": "未变 · Not modified", "content": {}}} if route.versioned else {}
+        done.setdefault("headers", {})["ETag"] = {"description": about, "schema": {"type": "string"}}
+    return done
+
+
+def _refusals(route: Route) -> set[str]:
+    if route.permission is None and not route.refusals:
+        return set()
+    asks_a_service = bool(route.rpc or route.command)
+    line_by_line = route.body_type != "application/json" and route.body is None
+    why = {
+        # 422 also of the purpose that every such request may state.
+        ("401", "403", "414", "422", "429", "431"): route.permission is not None,
+        ("404", "503", "504"): asks_a_service,
+        ("422",): bool(route.query) or asks_a_service,
+        ("409",): route.command is not None,
+        ("412",): route.addressed,
+        ("400", "408", "413", "415"): route.body is not None,
+        ("415", "422"): line_by_line,
+    }
+    return {*route.refusals, *(code for codes, holds in why.items() if holds for code in codes)}
+
+
+def _taken() -> dict[str, Any]:
+    """What intake answers while dispatch is away."""
     return {
-        str(route.status): ok,
-        **unchanged,
-        **{code: {"$ref": f"#/components/responses/Problem{code}"} for code in sorted(codes)},
+        "description": "已受理，待送达 · Taken and kept; delivered as soon as dispatch answers",
+        "headers": {"Location": {"description": TRACKED_AT, "schema": {"type": "string"}}},
+        "content": {"application/json": {"schema": {"$ref": AT + IntakeState.__name__}}},
     }
 
 

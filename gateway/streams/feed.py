@@ -21,8 +21,9 @@ from starlette.types import Receive, Scope, Send
 
 from chassis.errors import ServiceError, Unavailable
 from chassis.logs import get_logger
+from gateway.journal.keeper import TAKEN, Keeper
 from gateway.metrics import FEED_LINES
-from gateway.rpc import Caller, Calls
+from gateway.rpc import Calls
 from gateway.streams.lines import Line, LineSplitter
 from gateway.streams.spool import Spool
 
@@ -47,16 +48,16 @@ class FeedLimits:
 class FeedResponse:
     """The answer to one feed; lasts as long as its request."""
 
-    def __init__(self, calls: Calls, caller: Caller, limits: FeedLimits, request_id: str) -> None:
+    def __init__(self, calls: Calls, keeper: Keeper, limits: FeedLimits, request_id: str) -> None:
         self._calls = calls
-        self._caller = caller
+        self._keeper = keeper
         self._limits = limits
         self._request_id = request_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the feed to its end. Raises ClientDisconnect when the client leaves before its body ends."""
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        session = FeedSession(self._calls, self._caller, self._limits, self._request_id)
+        session = FeedSession(self._calls, self._keeper, self._limits, self._request_id)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.take(receive))
@@ -73,9 +74,9 @@ class FeedResponse:
 class FeedSession:
     """What the three tasks of one feed share."""
 
-    def __init__(self, calls: Calls, caller: Caller, limits: FeedLimits, request_id: str) -> None:
+    def __init__(self, calls: Calls, keeper: Keeper, limits: FeedLimits, request_id: str) -> None:
         self._calls = calls
-        self._caller = caller
+        self._keeper = keeper
         self._limits = limits
         self._request_id = request_id
         self._backlog: list[Line] = []
@@ -106,7 +107,7 @@ class FeedSession:
         """Batch by batch to dispatch; then the summary."""
         while batch := await self._next_batch():
             self._answer(batch, await self._execute([line.command for line in batch if line.command is not None]))
-        tally = {name: self._tally[name] for name in ("accepted", "replayed", "refused", "unavailable")}
+        tally = {name: self._tally[name] for name in ("accepted", "waiting", "replayed", "refused", "unavailable")}
         seconds = round(time.perf_counter() - self._started, 3)
         summary = {"lines": self._tally["lines"], **tally, "seconds": seconds}
         self._spool.put(orjson.dumps({"summary": summary}) + b"\n")
@@ -165,7 +166,8 @@ class FeedSession:
                 if not error.retryable:
                     return [self._refusal(error)] * len(commands)
                 self._broken = Unavailable("dispatch did not answer; send this line again with the same key")
-        return [self._refusal(self._broken)] * len(commands)
+        kept = await self._keeper.keep(commands)
+        return [self._refusal(self._broken) if answer is None else answer for answer in kept]
 
     async def _call(self, commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The answers of one batch, tried again with the same keys until the patience is used up.
@@ -173,12 +175,14 @@ class FeedSession:
         Raises ServiceError.
         """
         give_up = time.monotonic() + self._limits.patience_seconds
+        if not await self._keeper.clear(self._limits.patience_seconds):
+            raise Unavailable("what was taken before is not delivered yet")
         while True:
             patience = max(0.001, give_up - time.monotonic())
             attempt = min(ATTEMPT_SECONDS, patience)
             try:
                 result = await self._calls.call(
-                    "dispatch", "execute", {"commands": commands}, timeout_s=attempt, caller=self._caller
+                    "dispatch", "execute", {"commands": commands}, timeout_s=attempt, caller=self._keeper.caller
                 )
                 break
             except ServiceError as error:
@@ -204,7 +208,7 @@ class FeedSession:
 
     def _count(self, answer: dict[str, Any]) -> None:
         if answer.get("ok"):
-            outcome = "accepted"
+            outcome = "waiting" if answer.get("status") == TAKEN else "accepted"
         else:
             code = answer.get("problem", {}).get("code")
             outcome = "unavailable" if code == Unavailable.code else "refused"

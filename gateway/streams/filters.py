@@ -1,4 +1,4 @@
-"""Which events a reader asked for: type globs and one jurisdiction prefix."""
+"""Which events a reader gets: those it asked for (type globs, one jurisdiction prefix) of those that it may see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from fnmatch import translate
 
-from chassis.errors import InvalidInput
+from chassis.actor import EVERYWHERE, Actor
+from chassis.errors import Forbidden, InvalidInput
 from gateway.streams.ring import Event
 
 MOST_GLOBS = 20
@@ -16,17 +17,23 @@ _CODE = re.compile(r"[0-9]{1,24}")
 
 
 class Filter:
-    """True for the events wanted. Types are few, so the verdict on each is remembered."""
+    """True for the events wanted. Types are few, so the verdict on each is remembered.
 
-    def __init__(self, globs: Sequence[str], jurisdiction: str) -> None:
+    `scope` are the jurisdictions of the reader; None: the whole county.
+    """
+
+    def __init__(self, globs: Sequence[str], jurisdiction: str, scope: tuple[str, ...] | None = None) -> None:
         self._patterns = [re.compile(translate(glob)) for glob in globs]
         self._verdicts: dict[str, bool] = {}
         self._jurisdiction = jurisdiction
-        self.key = (tuple(globs), jurisdiction)
+        self._scope = scope
+        self.key = (tuple(globs), jurisdiction, scope)
         """The same for two filters that want the same."""
 
     def wants(self, event: Event) -> bool:
-        """True when the event's type matches a glob and its jurisdiction starts with the prefix."""
+        """True when the event's type matches a glob and its jurisdiction lies within the prefix and the scope."""
+        if self._scope is not None and not event.jurisdiction.startswith(self._scope):
+            return False
         if self._jurisdiction and not event.jurisdiction.startswith(self._jurisdiction):
             return False
         return not self._patterns or self._type_wanted(event.type)
@@ -40,8 +47,8 @@ class Filter:
         return verdict
 
 
-def parse_filter(globs: Sequence[str], jurisdiction: str) -> Filter:
-    """The filter of a request. Raises InvalidInput naming `type` or `jurisdiction`."""
+def parse_filter(globs: Sequence[str], jurisdiction: str, scope: tuple[str, ...] | None = None) -> Filter:
+    """The filter of a request. Raises InvalidInput naming `type` or `jurisdiction`, Forbidden outside the scope."""
     if len(globs) > MOST_GLOBS:
         raise InvalidInput(f"at most {MOST_GLOBS} types", field="type")
     for glob in globs:
@@ -49,4 +56,15 @@ def parse_filter(globs: Sequence[str], jurisdiction: str) -> Filter:
             raise InvalidInput("a type is letters, digits, dots and the wildcards * and ?", field="type")
     if jurisdiction and not _CODE.fullmatch(jurisdiction):
         raise InvalidInput("a jurisdiction is the beginning of a grid code: digits", field="jurisdiction")
-    return Filter(globs, jurisdiction)
+    if scope is not None and jurisdiction and not _meets(jurisdiction, scope):
+        raise Forbidden("it lies outside your jurisdiction", code="outside_jurisdiction", field="jurisdiction")
+    return Filter(globs, jurisdiction, scope)
+
+
+def scope_of(actor: Actor) -> tuple[str, ...] | None:
+    """The grid-code prefixes whose events the actor may see; None: the whole county, () nothing."""
+    return None if EVERYWHERE in actor.jurisdictions else tuple(sorted(actor.jurisdictions))
+
+
+def _meets(jurisdiction: str, scope: tuple[str, ...]) -> bool:
+    return any(part.startswith(jurisdiction) or jurisdiction.startswith(part) for part in scope)

@@ -19,33 +19,15 @@ def event_frame(offset: int, kind: str, data: bytes) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (offset, kind.encode(), data)
 
 
-def control_frame(kind: str, data: dict[str, Any], last: int | None) -> bytes:
-    """A message about the stream itself. `last`, when given, is where a reader resumes from."""
-    identity = b"" if last is None else b"id: %d\n" % last
+def marked(event: Event, mark: str) -> bytes:
+    """The event's frame under another id than its offset."""
+    return b"id: %b%b" % (mark.encode(), event.frame[event.frame.index(b"\n") :])
+
+
+def control_frame(kind: str, data: dict[str, Any], mark: str | None) -> bytes:
+    """A message about the stream itself. `mark`, when given, is where a reader resumes from."""
+    identity = b"" if mark is None else b"id: %b\n" % mark.encode()
     return b"%bevent: %b\ndata: %b\n\n" % (identity, kind.encode(), orjson.dumps(data))
-
-
-def heartbeat(newest: int | None, position: int | None, *, attached: bool) -> bytes:
-    """The beat of each second. `behind` is null while the stream cannot be read or the reader has not joined it.
-
-    It carries the id of the last offset the filter has examined, so that a reader whose filter matches little
-    resumes cheaply.
-    """
-    behind: int | None = None
-    if attached and position is not None:
-        behind = 0 if newest is None else max(0, newest - position)
-    data = {"newest_offset": newest, "reader_offset": position, "behind": behind}
-    return control_frame("heartbeat", data, None if position is None or position < 0 else position)
-
-
-def gap(first: int, last: int | None, reason: str) -> bytes:
-    """Events `first` to `last` cannot be had any more (`last` is null when nobody can know)."""
-    return control_frame("gap", {"from": first, "to": last, "reason": reason}, None)
-
-
-def end(reason: str, position: int | None) -> bytes:
-    """The gateway ends the stream; the reader resumes at `resume_after`."""
-    return control_frame("end", {"reason": reason, "resume_after": position}, None)
 
 
 def read_event(offset: int, routing_key: str, body: bytes) -> Event:

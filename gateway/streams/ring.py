@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from gateway.streams.rounds import Rounds
 
+_DATA = b"\ndata: "
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -18,14 +20,30 @@ class Event:
     jurisdiction: str
     frame: bytes
 
+    @property
+    def data(self) -> bytes:
+        """The event itself, one line of JSON."""
+        return self.frame[self.frame.index(_DATA) + len(_DATA) : -2]
+
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one reader is sent at once: `sent` events of those up to `position`."""
+class Gap:
+    """Events `first` to `last` cannot be had any more (`last` is None when nobody can know)."""
 
-    frames: bytes
+    first: int
+    last: int | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What one reader is sent at once: `sent` events up to `position`, and gaps before what does not follow."""
+
+    parts: tuple[Event | Gap, ...]
     position: int
     sent: int
+    shared: bytes | None = None
+    """Written once for all readers who are told offsets and stand alike."""
 
 
 class Ring:

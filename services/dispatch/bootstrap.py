@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,27 +20,33 @@ from chassis.joining import Joiner
 from chassis.migrations import upgrade
 from chassis.nameko.problems import problem_of
 from chassis.relay import Relay
+from chassis.scope import COUNTY
 from chassis.tracing import current_traceparent
 from chassis.vault import Vault
 from contracts.names import DISPATCH, REGISTRY
 from services.dispatch.adapters import tables
 from services.dispatch.adapters.audit import AuditReport, verify_timelines
+from services.dispatch.adapters.denials import write as write_denials
 from services.dispatch.adapters.looking import Look, Looks
 from services.dispatch.adapters.message_store import MessageStore, Reply
 from services.dispatch.adapters.places import PlacesCache
 from services.dispatch.adapters.policies import PolicyCache, PolicyRows
+from services.dispatch.adapters.resealing import Resealed, reseal
 from services.dispatch.adapters.unit_of_work import Shared, Transactions, Unit
 from services.dispatch.application import execute as executing
+from services.dispatch.application.access import wall_of
 from services.dispatch.application.deadlines import fire_deadlines
+from services.dispatch.application.denials import denial_of
 from services.dispatch.application.index import EVENTS
 from services.dispatch.application.policies import put_policy
-from services.dispatch.application.ports import Actor, Answer, Fired, Request
-from services.dispatch.settings import Settings
+from services.dispatch.application.ports import Actor, Answer, Denial, Fired, Request
+from services.dispatch.domain.errors import Denied
+from services.dispatch.settings import SealingSettings, Settings
 
 # While one transaction waits for its commit another may think; more would only make smaller ones of them.
 JOINED_AT_ONCE = 2
-# Of the connections: two transactions of joined commands, two consumers, the health check.
-KEPT_FOR_COMMANDS = JOINED_AT_ONCE + 3
+# Of the connections: two transactions of joined commands in each lane, two consumers, the health check.
+KEPT_FOR_COMMANDS = 2 * JOINED_AT_ONCE + 3
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 __all__ = ["AuditReport", "Dispatch", "Reply", "verify_timelines"]
@@ -53,6 +60,8 @@ class Dispatch:
     looks: Looks
     messages: MessageStore
     joined: Joiner[Sequence[Request], list[list[Answer]]]
+    intake: Joiner[Sequence[Request], list[list[Answer]]]
+    """A lane of its own: a call for help waits for no lock of an incident that others are at work on."""
 
     def execute(self, batch: Sequence[Any], actor: Actor) -> list[Answer]:
         """Answer a batch of commands; see `execute_requests`."""
@@ -64,15 +73,23 @@ class Dispatch:
         Raises Invalid `too_many_commands`, and what is retryable because then nothing was done.
         """
         executing.refuse_too_many(requests)
-        return self.joined(requests)
+        return self.intake(requests) if executing.only_take_in(requests) else self.joined(requests)
 
-    def ask(self, query: Callable[..., dict[str, Any]], *arguments: Any, **named: Any) -> dict[str, Any]:
-        """What a query of `application` answers, from one snapshot."""
+    def ask(self, query: Callable[..., dict[str, Any]], actor: Actor, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """What a query of `application` answers to an actor, from one snapshot. A denial goes on the record."""
 
         def look(reading: Look) -> dict[str, Any]:
-            return query(reading, *arguments, **named)
+            return query(reading, actor, *arguments, **named)
 
-        return self.looks(look)
+        try:
+            return self.looks(look, wall_of(actor))
+        except Denied as denied:
+            self.record([denial_of(actor, query.__name__, denied)])
+            raise
+
+    def record(self, denials: Sequence[Denial]) -> None:
+        """Put denied requests on the record."""
+        in_transaction(self.transactions.engine, lambda connection: write_denials(connection, denials), scope=COUNTY)
 
     def take_events(self, handler: str, events: Mapping[Any, tuple[str, Mapping[str, Any]]]) -> None:
         """Apply events (type, data) by message id: those that the inbox has not seen, in one transaction."""
@@ -98,12 +115,15 @@ def build(settings: Settings, engine: Engine) -> Dispatch:
         answers = iter(executing.execute_together([each for asked in turn for each in asked], transactions, _problem))
         return [[next(answers) for _ in asked] for asked in turn]
 
-    joined = Joiner(run, weigh=executing.weight, most=executing.MOST_COMMANDS, at_once=JOINED_AT_ONCE)
+    joined, intake = (
+        Joiner(run, weigh=executing.weight, most=executing.MOST_COMMANDS, at_once=JOINED_AT_ONCE) for _ in range(2)
+    )
     return Dispatch(
         transactions,
         Looks(engine, shared, settings.database_connections - KEPT_FOR_COMMANDS),
         MessageStore(engine, tables.chassis),
         joined,
+        intake,
     )
 
 
@@ -131,16 +151,25 @@ def put_policies(engine: Engine, policies: Mapping[str, Mapping[str, Any]]) -> d
     return in_transaction(engine, work)
 
 
+def reseal_contacts(
+    engine: Engine, settings: SealingSettings, told: Callable[[Resealed], None]
+) -> tuple[str, Resealed]:
+    """The present master key's name, and what `reseal` did with it."""
+    vault = Vault.from_text(settings.master_key, mode=settings.mode)
+    return vault.current, reseal(engine, vault, told)
+
+
 def service_engine(settings: Settings) -> Engine:
     """The engine of the service process. Commands that are joined and consumers need few; the rest is for queries."""
     return create_engine(
-        settings.database_url, name="dispatch", pool_size=settings.database_connections, relay_port=settings.relay_port
-    )
+        settings.database_url, name="dispatch", pool_size=settings.database_connections,
+        relay_port=settings.relay_port, by_key=True,
+    )  # fmt: skip
 
 
 def sidecar_engine(settings: Settings) -> Engine:
     """The engine of the sidecar: the relay, the deadline clock's two connections, the cleaners, the health check."""
-    return create_engine(settings.database_url, name="dispatch-sidecar", pool_size=6)
+    return create_engine(settings.database_url, name="dispatch-sidecar", pool_size=6, scope=COUNTY, by_key=True)
 
 
 def declare(amqp_url: str) -> None:
@@ -167,9 +196,10 @@ def deadline_clock(settings: Settings, engine: Engine) -> DeadlineClock:
     )
 
 
-def cleaners(engine: Engine) -> list[Cleaner]:
-    """The cleaners of the tables that every service has."""
-    return chassis_cleaners(engine, tables.chassis)
+def cleaners(settings: Settings, engine: Engine) -> list[Cleaner]:
+    """The cleaners of the tables that every service has, and of the record of denials."""
+    kept = timedelta(days=settings.denials_days)
+    return [*chassis_cleaners(engine, tables.chassis), Cleaner(engine, tables.denial, "recorded_at", kept)]
 
 
 def _problem(error: Exception) -> dict[str, Any]:

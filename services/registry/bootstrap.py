@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from chassis import topology
+from chassis.actor import Actor
 from chassis.cleaner import Cleaner, chassis_cleaners
 from chassis.database import create_engine
 from chassis.migrations import upgrade
 from chassis.relay import Relay
+from chassis.scope import COUNTY, scope_of
 from contracts.names import REGISTRY
 from services.registry.adapters.books import with_books
 from services.registry.adapters.locator import TreeLocator
@@ -24,6 +26,7 @@ from services.registry.adapters.survey import ShapelySurveyor
 from services.registry.adapters.tables import chassis
 from services.registry.application import announce as announcing
 from services.registry.application import queries
+from services.registry.application.access import areas_of
 from services.registry.application.announce import Progress
 from services.registry.application.county_import import import_county
 from services.registry.application.report import ImportReport
@@ -32,11 +35,14 @@ from services.registry.settings import Settings
 MIGRATIONS = Path(__file__).parent / "migrations"
 # An import of a large county thinks for seconds between two statements, and stores a hundred thousand rows in one;
 # another command waits that long for its lock.
-_COMMAND_TIMEOUTS = {
+_COMMAND_TIMEOUTS: dict[str, Any] = {
     "statement_timeout_ms": 120_000,
     "idle_in_transaction_timeout_ms": 300_000,
     "lock_timeout_ms": 60_000,
 }
+
+
+Query = Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -58,16 +64,24 @@ def service_engine(settings: Settings) -> Engine:
 
 
 def answers(engine: Engine) -> Answers:
-    """Queries on one database; they share one map of the tree."""
-    reader, locator = SqlReader(engine), TreeLocator(engine)
+    """Queries on one database; they share one map of the tree, and each looks with the scope of whom it is for."""
+    locator, whole = TreeLocator(engine), SqlReader(engine, COUNTY)
+
+    def within(query: Query) -> Query:
+        def ask(actor: Actor, *arguments: Any, **named: Any) -> dict[str, Any]:
+            return query(SqlReader(engine, scope_of(areas_of(actor))), actor, *arguments, **named)
+
+        return ask
+
     return Answers(
-        get_grid=partial(queries.get_grid, reader),
-        children=partial(queries.children, reader),
-        history=partial(queries.history, reader),
-        locate=partial(queries.locate, reader, locator),
-        list_centres=partial(queries.list_centres, reader),
-        list_posts=partial(queries.list_posts, reader),
-        tree=partial(queries.tree, reader),
+        get_grid=within(queries.get_grid),
+        children=within(queries.children),
+        history=within(queries.history),
+        # Who answers for a point is for whoever takes calls, wherever it is.
+        locate=partial(queries.locate, whole, locator),
+        list_centres=within(queries.list_centres),
+        list_posts=within(queries.list_posts),
+        tree=within(queries.tree),
     )
 
 
@@ -79,7 +93,7 @@ def declare(amqp_url: str) -> None:
 
 def sidecar_engine(settings: Settings) -> Engine:
     """The engine of the sidecar: the relay, the cleaners, the health check."""
-    return create_engine(settings.database_url, name="registry-sidecar", pool_size=4)
+    return create_engine(settings.database_url, name="registry-sidecar", pool_size=4, scope=COUNTY, by_key=True)
 
 
 def relay(settings: Settings, engine: Engine) -> Relay:

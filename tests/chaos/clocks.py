@@ -78,14 +78,9 @@ def find_compiler() -> str:
         return found
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise packages.StackError("there is no C compiler: cc")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "gcc", "libc6-dev"]):
-        done = subprocess.run(
-            ["apt-get", "-o", "DPkg::Lock::Timeout=300", *words], env=quiet,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise packages.StackError(f"apt-get {words[0]} failed: {(done.stdout + done.stderr).strip()[-300:]}")
+    with packages.one_at_a_time():
+        packages.apt("update", "-qq")
+        packages.apt("install", "-y", "-qq", "--no-install-recommends", "gcc", "libc6-dev")
     if (found := shutil.which("cc")) is None:
         raise packages.StackError("there is no C compiler: cc")
     return found

@@ -32,7 +32,7 @@ def enter_a_namespace_of_our_own() -> str:
 
 
 class SmallDisk:
-    """A disk mounted at `place`; `fill` leaves no byte on it."""
+    """A disk mounted at `place` that can be filled."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -44,18 +44,24 @@ class SmallDisk:
         options = f"size={MEGABYTES}m,mode=0700"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "wangge-chaos", str(self.place)], check=True)
 
-    def fill(self) -> int:
-        """Take all that is free, also what was freed since; bytes taken now."""
+    def fill(self, leave: int = 0) -> int:
+        """Take all that is free but `leave` bytes, also what was freed since; bytes taken now."""
         taken = 0
         with self._ballast.open("ab") as file:
             step = STEP
             while step:
                 try:
+                    if self._free_bytes() - step < leave:
+                        raise BlockingIOError
                     os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), step)
                     taken += step
                 except OSError:
                     step = step // 2 if step > os.sysconf("SC_PAGESIZE") else 0
         return taken
+
+    def _free_bytes(self) -> int:
+        found = os.statvfs(self.place)
+        return found.f_bavail * found.f_frsize
 
     def free(self) -> None:
         self._ballast.unlink(missing_ok=True)

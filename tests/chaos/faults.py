@@ -50,6 +50,7 @@ KINDS: dict[str, tuple[int, tuple[str, ...], float, float]] = {
     "memory-alarm": (1, ("broker",), 2, 6),
     "disk-alarm": (1, ("broker",), 2, 6),
     "disk-full": (2, ("postgres", "broker"), 4, 10),
+    "last-byte": (0, ("broker",), 4, 10),
     "clock": (3, (*PARTS, "broker"), 2, FREEZE_SECONDS),
     "judge-clock": (2, ("forward", "backward"), 1, 3),
     "poison": (2, ("queues",), 0, 0),
@@ -57,6 +58,8 @@ KINDS: dict[str, tuple[int, tuple[str, ...], float, float]] = {
     "again": (2, ("queues",), 0, 0),
     "roll": (1, ("dispatch", "dispatch-sidecar"), 0, 0),
 }
+NAMED_ONLY = ("last-byte",)
+"""Done only when asked for by name: what a broker that stands alone does not survive (decision 0026)."""
 STEPS = {
     # least and most seconds a clock is stepped by
     "clock": (1.0, 3600.0),
@@ -75,9 +78,10 @@ SHORT = (
 def draw(seed: int, seconds: float, only: Sequence[str] = ()) -> list[Fault]:
     """As many faults as fit into about so many seconds: first one of each kind, then by weight.
 
-    The targets of a kind take turns, so that a run of some length has met every one. `only`: of these kinds.
+    The targets of a kind take turns, so that a run of some length has met every one. `only`: of these kinds, also of
+    those that are drawn only when named.
     """
-    kinds = [kind for kind in KINDS if not only or kind in only]
+    kinds = [kind for kind in KINDS if (kind in only if only else kind not in NAMED_ONLY)]
     dice = dice_of(seed, "faults")
     turns = {kind: endless(dice, targets) for kind, (_, targets, *_) in KINDS.items()}
     first = list(kinds)
@@ -85,7 +89,7 @@ def draw(seed: int, seconds: float, only: Sequence[str] = ()) -> list[Fault]:
     plan: list[Fault] = []
     left = seconds
     while left > 0:
-        by_weight = dice.choices(kinds, [KINDS[kind][0] for kind in kinds])[0]
+        by_weight = dice.choices(kinds, [KINDS[kind][0] or 1 for kind in kinds])[0]
         kind = first.pop() if first else by_weight
         *_, least, most = KINDS[kind]
         target = next(turns[kind])

@@ -27,8 +27,14 @@ ALARMS = {
     "memory-alarm": (("set_vm_memory_high_watermark", "absolute"), "1MB", "1GiB"),
     "disk-alarm": (("set_disk_free_limit",), "100000GB", "200MB"),
 }
-NO_SPACE = {"postgres": b"No space left on device", "broker": b"enospc"}
-"""What a server writes into its log when its disk is full."""
+SHORT_OF_SPACE = {
+    ("disk-full", "postgres"): b"No space left on device",
+    ("disk-full", "broker"): b"disk resource limit alarm set",
+    ("last-byte", "broker"): b"enospc",
+}
+"""What a server writes into its log when it meets this fault."""
+LEFT_BYTES = {("disk-full", "broker"): 64 * 1024 * 1024}
+"""Of a disk of the broker's own that its own messages fill: a third of where it stops taking any (200 MB free)."""
 CRASH = b"was terminated by signal 9"
 
 
@@ -51,6 +57,7 @@ class Injector:
             "memory-alarm": self._alarm,
             "disk-alarm": self._alarm,
             "disk-full": self._fill_disk,
+            "last-byte": self._fill_disk,
             "clock": self._step_clock,
             "judge-clock": self._step_judge,
             "poison": lambda _fault: partner.poison(),
@@ -160,18 +167,19 @@ class Injector:
         return said[-1]
 
     def _fill_disk(self, fault: Fault) -> int:
-        """Not one byte is free; the ballast takes again what the server gives back meanwhile."""
+        """What `LEFT_BYTES` says is free, or not one byte; the ballast takes again what is given back meanwhile."""
         disk, log = self._stack.disks[fault.target], LogTail(self._stack.at.log(fault.target))
+        which = (fault.kind, fault.target)
         self._identity(fault.target)
         try:
             for second in range(max(1, round(fault.seconds))):
-                disk.fill()
+                disk.fill(LEFT_BYTES.get(which, 0))
                 if fault.target == "postgres" and second >= fault.seconds / 2:
                     self._use_up_wal()
                 self._waiting.wait(1.0)
         finally:
             disk.free()
-        return log.count(NO_SPACE[fault.target])
+        return log.count(SHORT_OF_SPACE[which])
 
     def _use_up_wal(self) -> None:
         """Segments that PostgreSQL has in stock would carry it through; the next one that it must make is a PANIC."""
@@ -237,5 +245,10 @@ def is_stopped(pid: int) -> bool:
 
 def left_out(stack: ChaosStack, why_no_disks: str) -> dict[str, str]:
     """Kinds of fault that this machine does not allow, and why."""
-    reasons = {"disk-full": why_no_disks, "clock": stack.clocks.why_not, "judge-clock": stack.clocks.why_not}
+    reasons = {
+        "disk-full": why_no_disks,
+        "last-byte": why_no_disks,
+        "clock": stack.clocks.why_not,
+        "judge-clock": stack.clocks.why_not,
+    }
     return {kind: reason for kind, reason in reasons.items() if reason}

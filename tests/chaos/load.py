@@ -166,9 +166,13 @@ class Worker:
             try:
                 response = self._client.post(path, json=body, headers={"idempotency-key": key})
                 status = response.status_code
-                if status < httpx.codes.INTERNAL_SERVER_ERROR:
+                if status == httpx.codes.ACCEPTED:
+                    # Taken, to be delivered: the same key gets the incident once it has been.
+                    self._load.journal.add("taken", key=key, tracking_id=response.json()["tracking_id"])
+                elif status < httpx.codes.INTERNAL_SERVER_ERROR:
                     return ("ok" if response.is_success else "fail"), status, dict(response.json())
-                self._note_trouble(response)
+                else:
+                    self._note_trouble(response)
             except (httpx.HTTPError, ValueError):
                 status = 0
             threading.Event().wait(self._dice.uniform(0.1, 0.5))

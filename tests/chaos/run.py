@@ -7,6 +7,7 @@ Runs beside each other need folders of their own and share nothing else.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -47,7 +48,7 @@ def run(asked: Asked) -> dict[str, Any]:
     """The report of one run on a stack of its own, which is gone afterwards."""
     for given in ("AMQP_URL", "DATABASE_URL"):
         os.environ.pop(given, None)
-    wanted = any(fault.kind == "disk-full" for fault in asked.faults)
+    wanted = any(fault.kind in {"disk-full", "last-byte"} for fault in asked.faults)
     why_no_disks = disks.enter_a_namespace_of_our_own() if wanted else ""
     journal = Journal(asked.folder / "journal.jsonl")
     stack = ChaosStack(f"chaos-{os.getpid()}", breakage=asked.breakage, small_disks=wanted and not why_no_disks)
@@ -154,6 +155,8 @@ def main() -> int:
     parser.add_argument("--broken", choices=BREAKAGES, help="a mistake in dispatch's processes that must be found")
     parser.add_argument("--keep", action="store_true", help="leave the stack up, to look at what is left")
     given = parser.parse_args()
+    # Cut connections are what the proxies are for; asyncio would tell of each on the terminal.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     # What is asked to end takes its stack down first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     only = [kind for kind in given.only.split(",") if kind]

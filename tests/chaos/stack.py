@@ -174,7 +174,8 @@ class ChaosStack(County):
         service = part.get("service")
         env = {"AMQP_URL": with_port(plan.amqp_url(service or part["name"]), self.proxies["amqp"].port)}
         if service:
-            env["DATABASE_URL"] = with_port(plan.database_url(service), self.proxies["db"].port)
+            url_of = plan.database_url if part["kind"] == "task" else plan.service_database_url
+            env["DATABASE_URL"] = with_port(url_of(service), self.proxies["db"].port)
         return env
 
     def fill(self) -> None:

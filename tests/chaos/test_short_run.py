@@ -13,7 +13,7 @@ from tests.chaos.short import short_run
 SEED = int(os.environ.get("SEED") or 1)
 
 # Two minutes on a machine of its own; one that is busy with other things takes its time.
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900), pytest.mark.alone]
 
 
 def test_what_was_acknowledged_survives_ten_faults_and_nothing_happens_twice(tmp_path: Path) -> None:

@@ -11,6 +11,13 @@ import pytest
 from tests.e2e.county import County
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All share one county, and its clocks are live: nothing else is to run beside them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("alone")
+
+
 @pytest.fixture(scope="session")
 def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
     """The demo county on a stack of its own; taken down and its data destroyed at the end."""

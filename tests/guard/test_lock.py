@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = {"dev": "requirements.lock", "bootstrap": "requirements.bootstrap.lock"}
+IMAGES = ("registry", "dispatch", "gateway", "drill")
+LOCKS = {
+    "dev": "requirements.lock",
+    "bootstrap": "requirements.bootstrap.lock",
+    **{name: f"deploy/docker/{name}.lock" for name in IMAGES},
+}
 PINNED = re.compile(
     r"^([a-z0-9][a-z0-9._-]*)==[^ ]+(?: ;[^\\]*)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
 )
@@ -34,6 +39,15 @@ def test_nothing_in_a_lock_is_without_hashes_or_from_an_address(name: str) -> No
     requirements = re.findall(r"^[a-z0-9][^\n]*==", text, re.MULTILINE)
     assert len(requirements) == len(PINNED.findall(text)) > 0
     assert "://" not in text
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_the_versions_that_were_tested(image: str) -> None:
+    versions = re.compile(r"^([a-z0-9][a-z0-9._-]*==[^ ]+)", re.MULTILINE)
+    tested = set(versions.findall((ROOT / "requirements.lock").read_text(encoding="utf-8")))
+    held = set(versions.findall((ROOT / LOCKS[image]).read_text(encoding="utf-8")))
+    assert held - tested == set()
+    assert len(held) > len(group(image))
 
 
 def test_every_group_is_part_of_what_is_locked() -> None:

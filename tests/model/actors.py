@@ -15,8 +15,8 @@ from tests.model.team_model import PLACES
 SECOND = 1000
 # (source, category), how often, how much slower everything goes than with a 110 call.
 MATTERS = (
-    (("police", "medical"), 64, 1), (("grid_worker", "whistle"), 14, 4), (("resident", "drill"), 12, 20),
-    (("resident", "citizen_assist"), 10, 60),
+    (("police", "medical"), 44, 1), (("police", "traffic_collision_injury"), 20, 1),
+    (("grid_worker", "whistle"), 14, 4), (("resident", "drill"), 12, 20), (("resident", "citizen_assist"), 10, 60),
 )  # fmt: skip
 _MATTERS, _WEIGHTS, _SLOWNESS = zip(*MATTERS, strict=True)
 _CORRECTABLE = ("received", "pushed", "acknowledged", "resolved", "fed_back", "closed")
@@ -32,7 +32,7 @@ _STRAY = (
     "incident.unmerge", "incident.read_contact",
 )  # fmt: skip
 _STRAY_WEIGHTS = (4, 2, 3, 3, 2, 3, 2, 4, 5, 2, 2, 4, 4, 3, 2, 3, 3, 3)
-_TEAMS = ("T1", "T2", "T3", "T4", "T5")
+_TEAMS = ("T1", "T2", "T3", "T4", "P1", "P2", "B1", "T5")
 _ABOUT_TEAMS = ("team.move", "team.change", "team.shifts", "team.create")
 _CHANGES: tuple[tuple[str, object], ...] = (
     ("in_service", False), ("in_service", True), ("in_service", True), ("capacity", 1), ("capacity", 3),
@@ -215,4 +215,4 @@ class Actors:
         return Ask("incident.correct", self.key(), number, None, more=more)
 
     def _team(self, named: float) -> str | None:
-        return self.random.choice(_TEAMS[:4]) if self.random.random() < named else None
+        return self.random.choice(_TEAMS[:-1]) if self.random.random() < named else None

@@ -11,6 +11,7 @@ from chassis.hash_chain import verify
 from services.dispatch.application.execute import execute
 from services.dispatch.application.ports import Fired
 from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.skills import missing
 from services.dispatch.domain.team import Team
 from tests.model.county_model import Ask, County, Reply
 from tests.model.incident_model import Case
@@ -66,10 +67,12 @@ class Alongside:
 
     def ask_with_a_twin(self, ask: Ask, now: int) -> None:
         """Two replicas get the same command at the same moment: the second finds the key taken at its commit."""
+        keys = self.memory.answers
+        before = frozenset(keys.rows)
         self.ask([ask], now)
-        self.memory.answers.blind = True
+        keys.unseen = frozenset(keys.rows) - before
         self.ask([ask], now)
-        self.memory.answers.blind = False
+        keys.unseen = frozenset()
 
     def due(self, now: int) -> list[Fired]:
         """What the clock would claim now, in due order."""
@@ -157,6 +160,10 @@ class Alongside:
 
     def _hold_answer(self, ask: Ask, answer: dict[str, Any], reply: Reply) -> None:
         self.commands[f"{ask.name} {'done' if answer['ok'] else 'refused'}"] += 1
+        if len(reply.sent) > 1:
+            self.commands[f"{ask.name} of several"] += 1
+        if reply.sent and reply.missing:
+            self.commands[f"{ask.name} of a part"] += 1
         seen = self._heard(answer)
         if seen != reply:
             raise Violation("answer", f"{ask} was answered {seen}, the model says {reply}")
@@ -175,7 +182,11 @@ class Alongside:
         assignment = result.get("assignment_id")
         going = incident.roster.find(uuid_of(assignment)) if incident and assignment else None
         seq = going.seq if going else None
-        return Reply(None, number, result["version"], result["state"], seq, answer["replayed"])
+        sent = tuple(_sent(incident, each) for each in result.get("assignments", ()))
+        return Reply(
+            None, number, result["version"], result["state"], seq, answer["replayed"], sent=sent,
+            missing=tuple(result.get("missing_skills", ())),
+        )  # fmt: skip
 
     def _name(self, team_id: UUID) -> str:
         name: str = self.memory.teams.rows[team_id].call_sign
@@ -187,6 +198,14 @@ class Alongside:
             broken = verify(links)
             if broken is not None:
                 raise Violation("chain", f"incident {self.numbers[incident_id]}: {broken}")
+
+
+def _sent(incident: Incident | None, told: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
+    """A team that a command has sent: its place, and what it is said to bring."""
+    going = incident.roster.find(uuid_of(told["assignment_id"])) if incident else None
+    if going is None or str(going.team_id) != told["team_id"]:
+        raise Violation("ghost", f"sent, it is said, but not stored: {told}")
+    return going.seq, tuple(told["skills"])
 
 
 def fact(event: Any) -> str:
@@ -210,6 +229,7 @@ def shown(
             for c in incident.clockwork.clocks
         ],
         {key: (due - T0) // MS for key, due in armed.items()},
+        missing(incident),
     )
 
 
@@ -222,6 +242,7 @@ def expected_of(case: Case) -> tuple[Any, ...]:
         [(g.team, g.state) for g in case.teams],
         [(r.stage, r.generation, r.state, r.due, r.breach) for r in case.runs],
         case.armed(),
+        case.missing(),
     )
 
 
@@ -241,7 +262,7 @@ def expected_team(crew: Crew | None) -> tuple[Any, ...] | None:
     return (crew.version, crew.told, crew.capacity, crew.in_service, crew.always_on, crew.manned, [*crew.shifts], fix)
 
 
-_PARTS = ("state", "version", "events", "assignments", "clocks", "deadlines")
+_PARTS = ("state", "version", "events", "assignments", "clocks", "deadlines", "missing skills")
 
 
 def _difference(number: int, seen: tuple[Any, ...], expected: tuple[Any, ...], now: int) -> tuple[str, str]:

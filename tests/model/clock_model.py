@@ -11,7 +11,7 @@ class Policy:
 
     targets: dict[str, int]
     answer: int | None
-    skill: str | None
+    skills: tuple[str, ...]
     future_tolerance: int = 5_000
     backfill_after: int = 3_600_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,10 +12,13 @@ from tests.model.incident_model import Case, Going, Refused, Told
 from tests.model.team_model import Crew
 
 SECOND = 1000
-_MEDICAL, _ANY = "medical", None
+_MEDICAL, _BOTH, _ANY = ("medical",), ("patrol", "medical"), ()
 # As docs tell the built-in policies; the matter a policy is chosen by is (source, category).
 POLICIES = {
     ("police", "medical"): Policy({"push": 60_000, "assign": 60_000, "arrive": 300_000}, 30_000, _MEDICAL),
+    ("police", "traffic_collision_injury"): Policy(
+        {"push": 60_000, "assign": 60_000, "arrive": 300_000}, 30_000, _BOTH
+    ),
     ("resident", "drill"): Policy(
         {"push": 600_000, "assign": 3_600_000, "arrive": 14_400_000, "resolve": 86_400_000}, 900_000, _ANY
     ),
@@ -52,6 +56,7 @@ class Ask:
 class Reply:
     """What the model answers: a refusal's code, or the incident's version and state, and the assignment's place.
 
+    Of `incident.assign` also everybody it `sent`, by place, with the skills that they bring, and what is `missing`.
     Of a command about a team: its name and version.
     """
 
@@ -62,6 +67,8 @@ class Reply:
     seq: int | None = None
     replayed: bool = False
     team: str | None = None
+    sent: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -84,8 +91,10 @@ class County:
                 TEAM_COMMANDS[ask.name](self, ask, told)
                 reply = Reply(None, version=self.teams[str(ask.team)].version, team=ask.team)
             else:
-                case, going = COMMANDS[ask.name](self, ask, told)
-                reply = Reply(None, case.number, len(case.told), case.state, going.seq if going else None)
+                case, *going = COMMANDS[ask.name](self, ask, told)
+                reply = Reply(None, case.number, len(case.told), case.state, going[0].seq if going else None)
+                if ask.name == "incident.assign":
+                    reply = replace(reply, sent=_sent(case, going), missing=case.missing())
         except Refused as refused:
             reply = Reply(refused.code)
         if ask.name not in NEVER_KEPT:
@@ -100,9 +109,10 @@ class County:
         field_model.fire(case, kind, generation, Told(due, max(now, due)), self.recommended)
         return True
 
-    def recommended(self, case: Case, now: int) -> str | None:
-        """The team that should go."""
-        return team_model.recommended(case, self.cases.values(), self.teams, now)
+    def recommended(self, case: Case, now: int, asked: tuple[str, ...] = ()) -> field_model.Chosen:
+        """The teams that should go together."""
+        names = team_model.chosen(case, self.cases.values(), self.teams, now, asked)
+        return [(name, self.teams[name].skills) for name in names]
 
     def crew(self, name: str | None) -> Crew:
         if name not in self.teams:
@@ -130,7 +140,11 @@ class County:
         raise Refused("unknown_assignment")
 
 
-def _create(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
+def _sent(case: Case, going: Iterable[Going]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    return tuple((g.seq, tuple(skill for skill in case.policy.skills if skill in g.skills)) for g in going)
+
+
+def _create(county: County, ask: Ask, told: Told) -> tuple[Case]:
     if ask.number in county.cases:
         raise Refused("reference_taken")
     policy = POLICIES[ask.get("source"), ask.get("category")]
@@ -140,36 +154,38 @@ def _create(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
     if ask.get("push"):
         desk_model.push(case, told)
     county.cases[ask.number] = case
-    return case, None
+    return (case,)
 
 
 def _at_desk(change: Any, *names: str) -> Any:
-    def run(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
+    def run(county: County, ask: Ask, told: Told) -> tuple[Case]:
         case = county.case(ask.number)
         change(case, told, *(ask.get(name) for name in names))
-        return case, None
+        return (case,)
 
     return run
 
 
-def _correct(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
+def _correct(county: County, ask: Ask, told: Told) -> tuple[Case]:
     case = county.case(ask.number)
     if ask.seq is not None and ask.seq > len(case.teams):
         raise Refused("unknown_assignment")
     desk_model.correct(case, told, ask.get("stage"), ask.seq, ask.get("to"))
-    return case, None
+    return (case,)
 
 
-def _assign(county: County, ask: Ask, told: Told) -> tuple[Case, Going]:
-    case, team = county.case(ask.number), ask.team
-    if team is None:
+def _assign(county: County, ask: Ask, told: Told) -> tuple[Case | Going, ...]:
+    case = county.case(ask.number)
+    if ask.team is None:
         field_model.need_for_a_team(case, told)
-        team = county.recommended(case, told.now)
-        if team is None:
+        chosen = county.recommended(case, told.now)
+        if not chosen:
             raise Refused("no_team_available")
-    elif not county.crew(team).in_service and not case.backfill:
+        return case, *[field_model.assign(case, team, skills, told, auto=True) for team, skills in chosen]
+    crew = county.crew(ask.team)
+    if not crew.in_service and not case.backfill:
         raise Refused("team_out_of_service")
-    return case, field_model.assign(case, team, told, auto=ask.team is None)
+    return case, field_model.assign(case, ask.team, crew.skills, told)
 
 
 def _tell(stage: str) -> Any:
@@ -194,16 +210,16 @@ def _end(ending: str) -> Any:
     return run
 
 
-def _merge(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
+def _merge(county: County, ask: Ask, told: Told) -> tuple[Case]:
     case = county.case(ask.number)
     merge_model.merge(case, county.case(ask.get("into")), told, county.cases.values())
-    return case, None
+    return (case,)
 
 
-def _unmerge(county: County, ask: Ask, told: Told) -> tuple[Case, None]:
+def _unmerge(county: County, ask: Ask, told: Told) -> tuple[Case]:
     case = county.case(ask.number)
     merge_model.unmerge(case, told, county.cases.values())
-    return case, None
+    return (case,)
 
 
 def _change_team(county: County, ask: Ask, told: Told) -> None:

@@ -10,7 +10,9 @@ from tests.model.incident_model import REACHED_BY, Case, Going, Joined, Mark, Re
 AT_WORK = frozenset({"pushed", "assigned", "en_route", "on_scene"})
 OPEN = AT_WORK | {"received"}
 EVENT_OF = {"expired": "offer_expired"}
-Recommend = Callable[[Case, int], str | None]
+Chosen = list[tuple[str, frozenset[str]]]
+"""Teams with what they can do."""
+Recommend = Callable[[Case, int, tuple[str, ...]], Chosen]
 LADDER = ("micro", "community", "town", "county")
 
 
@@ -40,7 +42,7 @@ def above(level: str | None) -> str | None:
     return LADDER[place] if place < len(LADDER) else None
 
 
-def assign(case: Case, team: str, told: Told, *, auto: bool = False) -> Going:
+def assign(case: Case, team: str, skills: frozenset[str], told: Told, *, auto: bool = False) -> Going:
     """Offer the incident to a team."""
     need_for_a_team(case, told)
     _refuse_twice(case, team)
@@ -49,7 +51,7 @@ def assign(case: Case, team: str, told: Told, *, auto: bool = False) -> Going:
     reopened = case.at("reopened")
     hold(case, told, case.at("pushed") if reopened is None else reopened)
     mark = Mark(told.at, told.now)
-    going = Going(team, len(case.teams) + 1, case.cycle, case.round, auto, {"assigned": mark})
+    going = Going(team, len(case.teams) + 1, case.cycle, case.round, auto, {"assigned": mark}, skills)
     case.teams.append(going)
     case.marks.setdefault("acknowledged", Mark(told.at, told.now, implied=True))
     case.told.append("assigned")
@@ -152,30 +154,32 @@ def join(duplicate: Case, root: Case) -> None:
         if not duplicate.teams:
             return
         known = root.joined[duplicate.number] = Joined(duplicate, root.cycle, 0)
-    if not known.round and counts:
+    if not known.round and counts and known.cycle == root.cycle:
         known.round = root.round
     if known.cycle == root.cycle:
         for going in duplicate.teams:
-            if going.revived and going.is_open:
+            if going.revived and going.is_open and going.cycle == duplicate.cycle:
                 known.answered.setdefault(going.seq, (root.round, going.revived[1]))
 
 
 def move_on(case: Case, gone: Going, now: int, recommend: Recommend) -> None:
-    """The next team at once, unless the desk had picked by hand and others are still going.
+    """The next teams at once for what is missing now, unless the desk had picked by hand and others are still going.
 
-    What nobody does for a duplicate is asked for on its root, if nobody is going there.
+    What nobody does for a duplicate is asked for on its root, if nobody is going there, or only some of those needed.
     """
     here = case.link.root if case.link else case
-    if here is not case and here.state != "pushed":
+    lacking = here.lacking()
+    by_halves = lacking and lacking != here.policy.skills
+    if here is not case and here.state != "pushed" and not (gone.auto and by_halves):
         return
     if here.stand != "work" or here.backfill or (not gone.auto and any(g.is_open for g in here.teams)):
         return
-    team = recommend(here, now)
-    if team is not None:
-        try:
-            assign(here, team, Told(now, now), auto=True)
-        except Refused:
-            return
+    for_the_same = tuple(skill for skill in here.policy.skills if skill in gone.skills)
+    try:
+        for team, skills in recommend(here, now, lacking or for_the_same):
+            assign(here, team, skills, Told(now, now), auto=True)
+    except Refused:
+        return
 
 
 def fire(case: Case, kind: str, generation: int, told: Told, recommend: Recommend) -> None:

@@ -52,6 +52,7 @@ class Going:
     round: int
     auto: bool
     marks: dict[str, Mark]
+    skills: frozenset[str]
     state: str = "assigned"
     answer_due: int | None = None
     revived: tuple[int, int] | None = None
@@ -59,6 +60,11 @@ class Going:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_TEAM
+
+    @property
+    def brings(self) -> bool:
+        """Whether what the team can do is there or on its way, or was there."""
+        return self.is_open or (self.state == "cleared" and "arrived" in self.marks)
 
     def at(self, stage: str) -> int | None:
         mark = self.marks.get(stage)
@@ -157,6 +163,16 @@ class Case:
         """The furthest of the open teams, else of the cleared ones, duplicates' teams included."""
         others = (joined.case.own_reach() for joined in self.joined.values() if joined.cycle == self.cycle)
         return furthest((self.own_reach(), *others))
+
+    def lacking(self) -> tuple[str, ...]:
+        """Skills it asks for that no team of this cycle brings, here or at a duplicate."""
+        here = (self, *(joined.case for joined in self.joined.values() if joined.cycle == self.cycle))
+        brought = {skill for c in here for g in c.teams if g.cycle == c.cycle and g.brings for skill in g.skills}
+        return tuple(skill for skill in self.policy.skills if skill not in brought)
+
+    def missing(self) -> tuple[str, ...]:
+        """What a desk still looks for somebody for."""
+        return self.lacking() if self.stand == "work" else ()
 
     def first(self, stage: str, cycle: int | None = None) -> int | None:
         return earliest(g.at(stage) for g in self.teams if cycle is None or g.cycle == cycle)

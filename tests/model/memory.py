@@ -28,7 +28,8 @@ from tests.unit.dispatch.fakes import FakeIncidents, FakePlaces, FakeTeams, Fake
 MS = timedelta(milliseconds=1)
 _PLACES, _POLICIES = FakePlaces(), PolicyBook(built_in_policies())
 _BASES = {"T1": (30.001, ("medical",), 2), "T2": (30.02, ("medical",), 1), "T3": (30.04, ("medical",), 1),
-          "T4": (30.0005, (), 1)}  # fmt: skip
+          "T4": (30.0005, (), 1), "P1": (30.013, ("patrol",), 1), "P2": (30.04, ("patrol",), 2),
+          "B1": (30.02, ("patrol", "medical"), 1)}  # fmt: skip
 
 
 def _policy(id: str, version: int) -> SlaPolicy:
@@ -50,21 +51,21 @@ class Killed(BaseException):
 
 
 class Keys:
-    """The idempotency store. `blind` has the next look miss what a twin has just committed, as a snapshot would."""
+    """The idempotency store. A look misses `unseen`: keys that a twin has just committed, as a snapshot would."""
 
     def __init__(self) -> None:
         self.rows: dict[Any, Any] = {}
-        self.blind = False
+        self.unseen: frozenset[Any] = frozenset()
 
     def fingerprint(self, command: Any) -> bytes:
         return orjson.dumps(command, option=orjson.OPT_SORT_KEYS)
 
     def recall(self, keys: Any) -> dict[Any, Any]:
-        return {} if self.blind else {key: self.rows[key] for key in keys if key in self.rows}
+        return {key: self.rows[key] for key in keys if key in self.rows and key not in self.unseen}
 
     def remember(self, rows: Mapping[Any, Any]) -> None:
-        if self.blind and any(key in self.rows for key in rows):
-            self.blind = False
+        if not self.unseen.isdisjoint(rows):
+            self.unseen = frozenset()
             raise KeyTaken
         self.rows.update(rows)
 
@@ -112,7 +113,7 @@ class Memory:
 
     def transact(self, work: Callable[[Any], Any]) -> Any:
         """Run `work` and commit, or leave everything as it was."""
-        before = self._photograph() if self.fault is not None or self.answers.blind else None
+        before = self._photograph() if self.fault is not None or self.answers.unseen else None
         try:
             result = work(self)
             fault, self.fault = self.fault, None
@@ -143,7 +144,7 @@ class Memory:
             incident.is_new = False
         for each in self.teams.rows.values():
             if each.events:
-                # The four that were there before were never told to have been created.
+                # Those that were there before were never told to have been created.
                 told = self.team_facts.setdefault(each.call_sign, [])
                 told += [event.type for event in each.events if event.type != "created"]
                 each.events.clear()

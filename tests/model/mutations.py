@@ -10,7 +10,7 @@ import pytest
 from services.dispatch.application import assignments, deadlines
 from services.dispatch.application.context import Context
 from services.dispatch.application.ports import Fired
-from services.dispatch.domain import fieldwork, firing, merging
+from services.dispatch.domain import fieldwork, firing, merging, recommendation
 from services.dispatch.domain import incident as incident_module
 from services.dispatch.domain.clocks import Clock
 from services.dispatch.domain.firing import fire
@@ -184,6 +184,17 @@ def an_old_fix_moves_a_team_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Team, "move", forgetful)
 
 
+def only_the_first_of_several_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One command sends the nearest of those that should go together, and nobody else."""
+    cover = recommendation.cover
+    monkeypatch.setattr(recommendation, "cover", lambda skills, teams: cover(skills, teams)[:1])
+
+
+def who_is_going_already_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that an incident asks for is asked for again each time."""
+    monkeypatch.setattr(recommendation, "lacking", lambda incident: ())
+
+
 MUTATIONS: tuple[Break, ...] = (
     keys_are_forgotten, a_twin_is_not_noticed, events_leave_before_the_commit,
     a_transaction_that_fails_leaves_its_half_behind, a_deadline_is_deleted_before_it_is_done,
@@ -192,5 +203,5 @@ MUTATIONS: tuple[Break, ...] = (
     what_is_told_late_is_taken_to_have_happened_late, a_correction_judges_no_clock, reopening_starts_no_clock,
     a_team_may_be_sent_twice, nobody_is_asked_after_an_offer_expired, an_old_fix_moves_a_team_back,
     the_root_does_not_hear_of_its_duplicates, what_a_duplicate_had_met_leaves_with_it,
-    what_comes_out_of_a_merge_has_no_clock,
+    what_comes_out_of_a_merge_has_no_clock, only_the_first_of_several_is_sent, who_is_going_already_is_not_looked_at,
 )  # fmt: skip

@@ -1,10 +1,10 @@
-"""The model's teams: where they are, what they can do, whether they are on duty; which of them should go."""
+"""The model's teams: where they are, what they can do, whether they are on duty; which of them should go together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from tests.model.incident_model import Case, Refused, Told
 
@@ -59,16 +59,46 @@ class Crew:
 
 
 def at_start() -> dict[str, Crew]:
-    """The teams of a county before anything happens: T4 is nearest and cannot help with a medical matter."""
-    medical = frozenset({"medical"})
+    """The teams of a county before anything happens: T4 is nearest and can do nothing that anybody asks for.
+
+    P1 and P2 patrol; B1 does both and is farther away than the nearest two.
+    """
+    medical, patrol = frozenset({"medical"}), frozenset({"patrol"})
     return {
         "T1": Crew("corner", medical, 2, told=["created"]), "T2": Crew("station", medical, 1, told=["created"]),
         "T3": Crew("bridge", medical, 1, told=["created"]), "T4": Crew("door", frozenset(), 1, told=["created"]),
+        "P1": Crew("estate", patrol, 1, told=["created"]), "P2": Crew("bridge", patrol, 2, told=["created"]),
+        "B1": Crew("station", medical | patrol, 1, told=["created"]),
     }  # fmt: skip
 
 
-def recommended(case: Case, cases: Iterable[Case], teams: dict[str, Crew], now: int) -> str | None:
-    """The nearest fit team: on duty, not on it, not gone from it in this cycle, with the skill, with a hand free."""
+def chosen(
+    case: Case, cases: Iterable[Case], teams: dict[str, Crew], now: int, asked: tuple[str, ...] = ()
+) -> list[str]:
+    """Who should go, the nearest first: they bring all that anybody can bring of what is asked for.
+
+    Of all groups that do, the one whose last is there first; then the smallest; then the one with the shortest ways.
+    """
+    wanted = set(asked or case.lacking() or case.policy.skills)
+    fit = [(cost, name) for cost, name in _fit(case, cases, teams, now) if not wanted or wanted & teams[name].skills]
+    reachable = {skill for _, name in fit for skill in wanted & teams[name].skills}
+    groups = [
+        group
+        for size in range(1, max(len(reachable), 1) + 1)
+        for group in combinations(sorted(fit), size)
+        if reachable <= {skill for _, name in group for skill in teams[name].skills}
+    ]
+    best = min(groups, key=_worth, default=())
+    return [name for _, name in best]
+
+
+def _worth(group: tuple[tuple[float, str], ...]) -> tuple[object, ...]:
+    costs = [cost for cost, _ in group]
+    return max(costs), len(costs), sum(costs), sorted(name for _, name in group)
+
+
+def _fit(case: Case, cases: Iterable[Case], teams: dict[str, Crew], now: int) -> list[tuple[float, str]]:
+    """Who could go: on duty, not on it, not gone from it in this cycle, with a hand free; with what it would cost."""
     duplicates = [joined.case for joined in case.joined.values()]
     lately = [case, *(joined.case for joined in case.joined.values() if joined.cycle == case.cycle)]
     gone = {g.team for c in lately for g in c.teams if g.state in {"refused", "expired"} and g.cycle == c.cycle}
@@ -82,10 +112,10 @@ def recommended(case: Case, cases: Iterable[Case], teams: dict[str, Crew], now: 
         away = crew.seconds_away(now) if case.located else crew.stale(now)
         if (
             away is not None and crew.in_service and crew.on_shift(now) and name not in gone | here
-            and load[name] < crew.capacity and case.policy.skill in {None, *crew.skills}
+            and load[name] < crew.capacity
         ):  # fmt: skip
             fit.append((away + BUSY * load[name], name))
-    return min(fit)[1] if fit else None
+    return fit
 
 
 def create(teams: dict[str, Crew], name: str, capacity: int) -> Crew:

@@ -13,7 +13,7 @@ from tests.model.team_model import PLACES
 SECOND = 1000
 numbers = st.integers(1, 3)
 ago = st.sampled_from([0, 0, 0, 1, 20, 59, 60, 61, 300, 3600, -3, -6])
-teams = st.sampled_from(["T1", "T2", "T3", "T4"])
+teams = st.sampled_from(["T1", "T2", "T3", "T4", "P1", "P2", "B1"])
 seqs = st.one_of(st.none(), st.integers(1, 3))
 faults = st.sampled_from([None, None, None, *KILLS])
 at_the_desk = st.sampled_from([
@@ -24,7 +24,7 @@ by_teams = st.sampled_from([name for name in COMMANDS if name.startswith("assign
 
 
 class SideBySide(RuleBasedStateMachine):
-    """Up to three incidents and four teams; every answer and all that shows is compared after every step."""
+    """Up to three incidents and seven teams; every answer and all that shows is compared after every step."""
 
     @initialize(matter=st.sampled_from(sorted(POLICIES)), located=st.booleans())
     def begin(self, matter, located):

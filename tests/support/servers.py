@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from cli.stack import packages, ports, process
 from cli.stack.broker import BrokerNode
 from cli.stack.postgres import PostgresCluster, account, owner_of
@@ -19,10 +21,22 @@ from tests.support.eventually import eventually
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
+ROOM = 6 * 2**30
+"""Bytes: some three times what a whole session's databases were seen to need."""
+
+
+def memory() -> Path | None:
+    """Where files are kept in memory, if there is plenty: removing what a session made takes minutes on some disks."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM or psutil.virtual_memory().available < 2 * ROOM:
+        return None
+    return MEMORY
+
+
 @contextmanager
-def session_directory() -> Iterator[Path]:
+def session_directory(within: Path | None = None) -> Iterator[Path]:
     """A directory that PostgreSQL's account may enter, removed at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="wangge-tests-"))
+    directory = Path(tempfile.mkdtemp(prefix="wangge-tests-", dir=within))
     if (user := account()) is not None:
         os.chown(directory, *owner_of(user))
     try:
@@ -35,7 +49,7 @@ def session_directory() -> Iterator[Path]:
 def private_postgres() -> Iterator[PostgresCluster]:
     """A running cluster of this session's own."""
     packages.ensure_installed(print)
-    with session_directory() as at:
+    with session_directory(memory()) as at:
         port = ports.choose(["postgres"], seed=str(at))["postgres"]
         cluster = PostgresCluster(
             data=at / "data", port=port, password=secrets.token_hex(8), log=at / "postgres.log", options=FORGETFUL

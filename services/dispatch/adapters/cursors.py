@@ -11,6 +11,7 @@ import orjson
 
 _SHAPES: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "incidents": (datetime.fromisoformat, UUID),
+    "denials": (datetime.fromisoformat, UUID),
     "breaches": (datetime.fromisoformat, UUID, str, int),
 }
 

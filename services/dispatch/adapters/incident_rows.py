@@ -58,6 +58,7 @@ _ASSIGNMENT_MAPPED = {
     *(name for name, _ in (*ASSIGNMENT_FIXED, *ASSIGNMENT_MOVING)),
     "answer_due_at",
     "revived_at",
+    "skills",
 }
 # Every other field is plain JSON. A row written before a field existed leaves it at its default.
 _PLAIN = tuple(each.name for each in fields(Incident) if each.name not in _INCIDENT_MAPPED)
@@ -128,7 +129,8 @@ def _facts_of(incident: Incident) -> dict[str, Any]:
         "past_stamps": records.past_stamp_lists(incident.past_stamps),
         "notes": incident.notes,
         "merge": incident.merge,
-        "absorbed": {str(key): each for key, each in incident.absorbed.items()},
+        "absorbed": records.absorbed_objects(incident.absorbed),
+        "brings": {str(key): each.brings for key, each in incident.absorbed.items()},
     }
 
 
@@ -156,7 +158,7 @@ def _facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     known["past_stamps"] = records.past_stamps(raw["past_stamps"])
     known["notes"] = records.notes(raw["notes"])
     known["merge"] = records.merge(raw["merge"])
-    known["absorbed"] = records.absorbed(raw["absorbed"])
+    known["absorbed"] = records.absorbed(raw["absorbed"], raw.get("brings", {}))
     return known
 
 
@@ -180,6 +182,7 @@ def assignment_row(assignment: Assignment) -> dict[str, Any]:
             **{name: getattr(assignment, name) for name in _ASSIGNMENT_PLAIN},
             "answer_due_at": assignment.answer_due_at,
             "revived_at": assignment.revived_at,
+            "skills": assignment.skills,
         },
     }
 
@@ -188,9 +191,11 @@ def to_assignment(row: Sequence[Any]) -> Assignment:
     """The assignment of one row of `ASSIGNMENT_SELECTED`."""
     assignment_id, incident_id, team_id, seq, centre_code, state, stamps, facts = row
     more = orjson.loads(facts)
+    skills = more.get("skills")
     return Assignment(
         id=assignment_id, incident_id=incident_id, team_id=team_id, seq=seq, centre_code=centre_code,
         state=AssignmentState(state), stamps=records.stamps(stamps),
         answer_due_at=records.moment(more["answer_due_at"]), revived_at=records.moment(more["revived_at"]),
+        skills=None if skills is None else tuple(skills),
         **{name: more[name] for name in _ASSIGNMENT_PLAIN if name in more},
     )  # fmt: skip

@@ -35,12 +35,13 @@ ORDER BY incident_id FOR UPDATE
 _LOCK_DUPLICATES = f"""
 SELECT {incident_rows.SELECTED} FROM incident WHERE merged_into = %(root)s::uuid ORDER BY incident_id FOR UPDATE
 """
-# What belongs to incidents that are locked, in one look: their assignments, and who stands under them.
+# What belongs to incidents that are locked, in one look: their assignments, and who stands under them. That one is a
+# single text, for hundreds may stand under one incident and few commands ask who they are.
 _BELONGINGS = f"""
-SELECT {incident_rows.ASSIGNMENT_SELECTED}, NULL::uuid FROM assignment WHERE incident_id = ANY(%(ids)s::uuid[])
+SELECT {incident_rows.ASSIGNMENT_SELECTED}, NULL::text FROM assignment WHERE incident_id = ANY(%(ids)s::uuid[])
 UNION ALL
-SELECT NULL, merged_into, NULL, NULL, NULL, NULL, NULL, NULL, incident_id FROM incident
-WHERE merged_into = ANY(%(ids)s::uuid[])
+SELECT NULL, merged_into, NULL, NULL, NULL, NULL, NULL, NULL, string_agg(incident_id::text, ' ') FROM incident
+WHERE merged_into = ANY(%(ids)s::uuid[]) GROUP BY merged_into
 """
 _CHAIN_HEAD = incident_rows.SELECTED.split(", ").index("chain_head")
 
@@ -58,7 +59,7 @@ class IncidentRepository:
         self._absorbed: dict[UUID, dict[UUID, Absorbed]] = {}
         self._stored: set[UUID] = set()
         self._documents: dict[UUID, tuple[str, str, str]] = {}
-        self._under: dict[UUID, set[UUID]] = {}
+        self._under: dict[UUID, str] = {}
         self._links: list[dict[str, Any]] = []
         self._messages: list[Outgoing] = []
         self._recorded: set[UUID] = set()
@@ -120,13 +121,20 @@ class IncidentRepository:
 
     def duplicate_ids(self, root_id: UUID) -> list[UUID]:
         """Ids of what stands under the incident, as stored when it was locked and as changed since."""
-        under = set(self._under.get(root_id, ()))
-        for each in self.loaded():
+        under = {UUID(each) for each in self._under.get(root_id, "").split()}
+        for each in self._by_id.values():
+            if each is None or (each.merge is None and not under):
+                continue
             if each.merge is not None and each.merge.root_id == root_id:
                 under.add(each.id)
             else:
                 under.discard(each.id)
         return sorted(under)
+
+    def _primaries(self, loaded: Iterable[Incident]) -> set[UUID]:
+        """Those of this transaction that others stand under."""
+        roots = {each.merge.root_id for each in loaded if each.merge is not None}
+        return roots | {root_id for root_id in self._under if self.duplicate_ids(root_id)}
 
     def add(self, incident: Incident) -> None:
         """Take up a new incident."""
@@ -154,7 +162,8 @@ class IncidentRepository:
         """Candidates for likely duplicates; what this transaction holds counts as it now is."""
         if query not in self._looked:
             self.look_around([query])
-        held = nearby.Window(query).closest(self.loaded())
+        loaded = self.loaded()
+        held = nearby.Window(query).closest(loaded, self._primaries(loaded))
         stored = (each for each in self._looked[query] if self._by_id.get(each.incident_id) is None)
         return nearby.closest(query, [*stored, *held])
 
@@ -220,9 +229,9 @@ class IncidentRepository:
         if not fresh:
             return
         of_incident: dict[UUID, list[Assignment]] = {row[0]: [] for row in fresh}
-        for *belonging, duplicate in bulk.select_again(self._connection, _BELONGINGS, {"ids": list(of_incident)}):
-            if duplicate is not None:
-                self._under.setdefault(belonging[1], set()).add(duplicate)
+        for *belonging, under in bulk.select_again(self._connection, _BELONGINGS, {"ids": list(of_incident)}):
+            if under is not None:
+                self._under[belonging[1]] = under
                 continue
             assignment = incident_rows.to_assignment(belonging)
             of_incident[assignment.incident_id].append(assignment)

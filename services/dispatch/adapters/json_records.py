@@ -24,6 +24,9 @@ from services.dispatch.domain.team import Member, Shift
 _moment = datetime.fromisoformat
 Json = Mapping[str, Any]
 
+# Beside the rest: the release before takes every member of what it finds there for a field of its own.
+_BESIDE = "brings"
+_ABSORBED = [each.name for each in fields(Absorbed) if each.name != _BESIDE]
 _STAMP = attrgetter(*(each.name for each in fields(Stamp)))
 _CLOCK_FIELDS = [each.name for each in fields(Clock)]
 _CLOCK = attrgetter(*_CLOCK_FIELDS)
@@ -117,8 +120,13 @@ def merge(raw: Json | None) -> MergeLink | None:
     return MergeLink(**fields)
 
 
-def absorbed(raw: Json) -> dict[UUID, Absorbed]:
-    """What a root knows of its duplicates."""
+def absorbed_objects(known: Mapping[UUID, Absorbed]) -> dict[str, dict[str, Any]]:
+    """What a root knows of its duplicates, without what their teams bring, for the facts."""
+    return {str(key): {name: getattr(each, name) for name in _ABSORBED} for key, each in known.items()}
+
+
+def absorbed(raw: Json, brings: Json) -> dict[UUID, Absorbed]:
+    """The reverse of `absorbed_objects`; `brings` by the duplicate's id, which the release before leaves out."""
     found = {}
     for key, each in raw.items():
         fields = dict(each)
@@ -130,6 +138,8 @@ def absorbed(raw: Json) -> dict[UUID, Absorbed]:
         )
         for name in ("going", "gone"):
             fields[name] = tuple(UUID(team) for team in fields.get(name, ()))
+        brought = brings.get(key, None if fields["going"] else ())
+        fields[_BESIDE] = None if brought is None else tuple(brought)
         found[UUID(key)] = Absorbed(**fields)
     return found
 

@@ -1,6 +1,7 @@
 """Reading without locking: lists, timelines, breaches, figures, each from one snapshot of the database."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
@@ -9,13 +10,25 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, Engine
 
+from chassis import idempotency
+from chassis.connections import AS_STATISTICS_SAY
 from chassis.database import database_now, in_transaction
 from chassis.errors import Unavailable
-from services.dispatch.adapters import bulk, cursors, incident_rows, narrowing, nearby, sla_figures
+from chassis.scope import COUNTY, SETTING, scope_of
+from services.dispatch.adapters import (
+    bulk,
+    cursors,
+    denials,
+    incident_rows,
+    narrowing,
+    nearby,
+    sla_figures,
+    tables,
+)  # fmt: skip
 from services.dispatch.adapters.places import PlacesSnapshot
-from services.dispatch.adapters.teams import TeamRepository
+from services.dispatch.adapters.teams import TeamRepository, of_member
 from services.dispatch.adapters.unit_of_work import Shared
-from services.dispatch.application.ports import DuplicateQuery, Filters, Group, Neighbour, Page
+from services.dispatch.application.ports import DenialFilters, DuplicateQuery, Filters, Group, Neighbour, Page, Wall
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.events import wire_time
 from services.dispatch.domain.incident import Incident
@@ -80,6 +93,25 @@ class Look:
         where = "WHERE i.reference_system = %(system)s AND i.reference_number = %(number)s"
         return next(iter(self._incidents(where, {"system": system, "number": number})), None)
 
+    def answered(self, client: str, key: str) -> dict[str, Any] | None:
+        """What the client was answered to this key; None when nothing is remembered."""
+        found, _ = idempotency.recall(self._connection, tables.chassis.idempotency, [(client, key)])
+        return found[client, key].answer if found else None
+
+    def elsewhere(self, incident_id: UUID | None, system: str, number: str) -> Incident | None:
+        """The incident that the wall hides, or None."""
+        with self._beyond_the_wall():
+            return self.find(incident_id) if incident_id is not None else self.find_reference(system, number)
+
+    @contextmanager
+    def _beyond_the_wall(self) -> Iterator[None]:
+        before = self._connection.exec_driver_sql(f"SHOW {SETTING}").scalar_one()
+        self._connection.exec_driver_sql(f"SET LOCAL {SETTING} = '{COUNTY}'")
+        try:
+            yield
+        finally:
+            self._connection.exec_driver_sql(f"SET LOCAL {SETTING} = '{before}'")
+
     def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
         """Newest receipt first. Raises ValueError for a cursor that was not given out here."""
         clauses, parameters = narrowing.conditions(filters)
@@ -124,6 +156,10 @@ class Look:
         """Every team with its load, by call sign."""
         return TeamRepository(self._connection).candidates()
 
+    def teams_of(self, subject: str) -> frozenset[UUID]:
+        """The teams that a subject serves in."""
+        return of_member(self._connection, subject)
+
     def call_signs(self, team_ids: Collection[UUID]) -> dict[UUID, str]:
         """Call signs by team."""
         statement = "SELECT team_id, call_sign FROM team WHERE team_id = ANY(%(ids)s::uuid[])"
@@ -153,6 +189,12 @@ class Look:
         more = cursors.write("breaches", *rows[limit - 1][:4]) if len(rows) > limit else None
         return [_breach_view(row) for row in rows[:limit]], more
 
+    def denials(
+        self, filters: DenialFilters, limit: int, cursor: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """The record of denied requests. Raises ValueError for a cursor that was not given out here."""
+        return denials.page(self._connection, filters, limit, cursor)
+
     def figures(self, by: str, filters: Filters) -> list[Group]:
         """The 115 figures."""
         return sla_figures.figures(self._connection, by, filters, str(self._shared.places.timezone))
@@ -174,19 +216,31 @@ class Looks:
         self._shared = shared
         self._free = BoundedSemaphore(at_once)
 
-    def __call__(self, work: Callable[[Look], T]) -> T:
-        """What `work` finds. Raises Unavailable when others keep the places for longer than `_PATIENCE_SECONDS`."""
+    def __call__(self, work: Callable[[Look], T], wall: Wall) -> T:
+        """What `work` finds behind the wall. Raises Unavailable when others keep the places for too long."""
 
         def look(connection: Connection) -> T:
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.exec_driver_sql(
+                f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {AS_STATISTICS_SAY}"
+            )
+            _raise_wall(connection, wall)
             return work(Look(connection, self._shared))
 
         if not self._free.acquire(timeout=_PATIENCE_SECONDS):
             raise Unavailable("too many queries at once")
         try:
-            return in_transaction(self._engine, look)
+            return in_transaction(self._engine, look, scope=scope_of(wall.prefixes))
         finally:
             self._free.release()
+
+
+def _raise_wall(connection: Connection, wall: Wall) -> None:
+    """Beside its scope: the teams and the reporter whose incidents may be seen; hexadecimal, so that no name is SQL."""
+    if wall.serves is not None:
+        teams = ",".join(str(team) for team in of_member(connection, wall.serves))
+        connection.exec_driver_sql(f"SET LOCAL app.teams = '{teams}'")
+    if wall.reporter is not None:
+        connection.exec_driver_sql(f"SET LOCAL app.reporter = '{wall.reporter.encode().hex()}'")
 
 
 def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[UUID, list[UUID]]:

@@ -1,9 +1,10 @@
 """Which incidents are near another in space and time: in SQL for what is stored, in Python for what is not yet."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import nsmallest
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -23,14 +24,17 @@ _COLUMNS = (
     ("east", "double precision"), ("grid_code", "text"), ("exclude", "uuid"),
 )  # fmt: skip
 # Word for word the predicate of the two partial indexes: only then are they used. They hold the few live incidents of a
-# county, however many are stored; one lookup by place and one by grid, as OR would read both whole.
+# county, however many are stored; one lookup by place and one by grid, as OR would read both whole. When hundreds call
+# about one event, what others stand under is the one to find, and its own call is not the nearest in time: it is first.
 _LIVE = "state NOT IN ('closed', 'archived', 'cancelled', 'merged')"
 _FOUND = f"""
-SELECT incident_id, state, i.exercise, lat, lon, i.grid_code, received_at, category, kind, summary, address
-FROM incident i
+SELECT incident_id, state, i.exercise, lat, lon, i.grid_code, received_at, category, kind, summary, address, is_primary
+FROM incident i CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM incident d WHERE d.merged_into = i.incident_id) AS is_primary
+) AS under
 WHERE {_LIVE} AND {{where}} AND received_at BETWEEN q.since AND q.until AND i.exercise = q.exercise
   AND incident_id IS DISTINCT FROM q.exclude
-ORDER BY abs(extract(epoch FROM (received_at - q.since) - (q.until - received_at))) LIMIT {MOST}
+ORDER BY is_primary DESC, abs(extract(epoch FROM (received_at - q.since) - (q.until - received_at))) LIMIT {MOST}
 """
 _BY_PLACE = _FOUND.format(where="lat BETWEEN q.south AND q.north AND lon BETWEEN q.west AND q.east")
 _BY_GRID = _FOUND.format(where="i.grid_code = q.grid_code")
@@ -56,11 +60,14 @@ class Window:
         self._middle = query.since + (query.until - query.since) / 2
         self._south, self._north, self._west, self._east = _box(query)
 
-    def closest(self, incidents: Iterable[Incident]) -> list[Neighbour]:
-        """At most `MOST` of the incidents that a transaction has taken up, as they now are; nearest in time first."""
+    def closest(self, incidents: Iterable[Incident], primaries: Collection[UUID]) -> list[Neighbour]:
+        """At most `MOST` of the incidents that a transaction has taken up, as they now are, in the order of `closest`.
+
+        `primaries` are those that others stand under.
+        """
         inside = (each for each in incidents if self._holds(each))
-        found = nsmallest(MOST, inside, key=lambda each: abs(each.received_at - self._middle))
-        return [Neighbour.of(each) for each in found]
+        found = nsmallest(MOST, inside, lambda each: (each.id not in primaries, abs(each.received_at - self._middle)))
+        return [Neighbour.of(each, primary=each.id in primaries) for each in found]
 
     def _holds(self, one: Incident) -> bool:
         query = self._query
@@ -78,10 +85,12 @@ class Window:
 
 
 def closest(query: DuplicateQuery, neighbours: Iterable[Neighbour]) -> list[Neighbour]:
-    """At most `MOST` of what was found, each once, nearest in time first."""
+    """At most `MOST` of what was found, each once: what others stand under first, then nearest in time."""
     middle = query.since + (query.until - query.since) / 2
     found = {each.incident_id: each for each in neighbours}
-    return sorted(found.values(), key=lambda each: (abs(each.sighting.at - middle), each.incident_id))[:MOST]
+    return nsmallest(
+        MOST, found.values(), key=lambda each: (not each.primary, abs(each.sighting.at - middle), each.incident_id)
+    )
 
 
 def _row(place: int, query: DuplicateQuery) -> dict[str, Any]:
@@ -93,10 +102,9 @@ def _row(place: int, query: DuplicateQuery) -> dict[str, Any]:
 
 
 def _neighbour(row: Sequence[Any]) -> Neighbour:
-    incident_id, state, exercise, lat, lon, grid_code, at, category, kind, summary, address = row
-    return Neighbour(
-        incident_id, state, exercise, Sighting(lat, lon, grid_code, at, category, kind, f"{summary} {address}")
-    )
+    incident_id, state, exercise, lat, lon, grid_code, at, category, kind, summary, address, primary = row
+    sighting = Sighting(lat, lon, grid_code, at, category, kind, f"{summary} {address}")
+    return Neighbour(incident_id, state, exercise, sighting, primary)
 
 
 def _box(query: DuplicateQuery) -> tuple[Any, Any, Any, Any]:

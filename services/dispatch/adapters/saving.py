@@ -76,8 +76,8 @@ def _write_deadlines(script: Script, changed: Iterable[Incident]) -> None:
         for change in incident.deadlines.collect():
             if change.due_at is not None:
                 armed.append(Deadline(subject, change.kind, change.generation, change.due_at))
-            elif (change.kind, change.generation) not in kept:
-                # What is armed anew is moved, not deleted and made again.
+            elif not incident.is_new and (change.kind, change.generation) not in kept:
+                # Of a new incident nothing is armed yet; what is armed anew is moved, not deleted and made again.
                 disarmed.append((subject, change.kind, change.generation))
     disarm(script, chassis.deadline, disarmed)
     arm(script, chassis.deadline, armed)

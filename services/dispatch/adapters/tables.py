@@ -133,6 +133,8 @@ timeline = Table(
     Column("body", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("incident_id", "seq"),
+    # Who reported an incident: the first link of its chain.
+    Index("timeline_by_reporter", "by", "incident_id", postgresql_where=text("seq = 1")),
 )
 
 breach = Table(
@@ -185,6 +187,7 @@ team = Table(
     Column("version", Integer, nullable=False),
     CheckConstraint("capacity >= 1", name="team_capacity_check"),
     Index("team_by_centre", "centre_code"),
+    Index("team_by_member", "members", postgresql_using="gin", postgresql_ops={"members": "jsonb_path_ops"}),
 )
 
 sla_policy = Table(
@@ -195,6 +198,18 @@ sla_policy = Table(
     Column("rules", JSONB, nullable=False),
     _moment("valid_from", nullable=False),
     PrimaryKeyConstraint("policy_id", "version"),
+)
+
+denial = Table(
+    "denial",
+    metadata,
+    Column("denial_id", UUID(as_uuid=True), primary_key=True),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    *(Column(name, Text, nullable=False) for name in ("said_by", "asked", "code", "subject", "client", "credential")),
+    *(Column(name, Text) for name in ("permission", "rule", "purpose", "about", "jurisdiction", "request_id")),
+    Column("times", Integer, nullable=False),
+    Index("denial_by_time", "recorded_at", "denial_id"),
+    Index("denial_by_subject", "subject", "recorded_at"),
 )
 
 # The read model of the registry: dispatch finds grids and centres here, also while registry is down.

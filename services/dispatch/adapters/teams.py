@@ -32,9 +32,12 @@ LEFT JOIN (
 """
 _ALL = f"{_WITH_LOAD} ORDER BY t.call_sign"
 _FREE = f"""
-{_WITH_LOAD} WHERE t.in_service AND coalesce(load.open, 0) < t.capacity AND t.skills @> %(skills)s::jsonb
+{_WITH_LOAD} WHERE t.in_service AND coalesce(load.open, 0) < t.capacity
+  AND (%(skills)s::text[] = '{{}}' OR t.skills ?| %(skills)s::text[])
 ORDER BY t.call_sign
 """
+
+_OF_MEMBER = "SELECT team_id FROM team WHERE members @> %(holder)s::jsonb OR members @> %(deputy)s::jsonb"
 
 
 class TeamRepository:
@@ -78,8 +81,12 @@ class TeamRepository:
         return self._take(bulk.select(self._connection, _ALL))
 
     def free(self, skills: Collection[str]) -> list[Team]:
-        """Those of them in service that have the skills and room for one more: a fraction of a large county's."""
-        return self._take(bulk.select(self._connection, _FREE, {"skills": orjson.dumps(list(skills)).decode()}))
+        """Those in service that have one of the skills, and room for one more: a fraction of a large county's."""
+        return self._take(bulk.select(self._connection, _FREE, {"skills": list(skills)}))
+
+    def of_member(self, subject: str) -> frozenset[UUID]:
+        """The teams in whose crew this reference stands."""
+        return of_member(self._connection, subject)
 
     def changed(self) -> list[Team]:
         """Teams with something to save."""
@@ -108,6 +115,14 @@ class TeamRepository:
             known.open_assignments = row[-1]
             taken.append(known)
         return taken
+
+
+def of_member(connection: Connection, subject: str) -> frozenset[UUID]:
+    """The teams in whose crew a reference stands, as holder or stand-in: by the index of the crews."""
+    crews = {
+        name: orjson.dumps([{key: subject}]).decode() for name, key in (("holder", "reference"), ("deputy", "stand_in"))
+    }
+    return frozenset(row[0] for row in bulk.select(connection, _OF_MEMBER, crews))
 
 
 def _row(team: Team) -> dict[str, Any]:

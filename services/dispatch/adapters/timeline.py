@@ -87,7 +87,8 @@ def _message(
         recordedat=event.recorded_at, sequence=event.version, data=_checked(type_, data), jurisdiction=jurisdiction,
         traceparent=trace,
     )  # fmt: skip
-    return Outgoing(message_id, _EXCHANGE, type_, envelope.dump(cloud_event), order_key=subject, traceparent=trace)
+    key = names.routing_key(type_, jurisdiction)
+    return Outgoing(message_id, _EXCHANGE, key, envelope.dump(cloud_event), order_key=subject, traceparent=trace)
 
 
 def _checked(type_: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from chassis.database import in_transaction
 from chassis.idempotency import is_taken
 from chassis.ids import uuid7
 from chassis.outbox import put
+from chassis.scope import COUNTY
 from chassis.script import Script
 from chassis.vault import Vault
 from services.dispatch.adapters import bulk, saving
 from services.dispatch.adapters.answers import OPENING, AnswerRepository
 from services.dispatch.adapters.clash import Clash
 from services.dispatch.adapters.contacts import ContactRepository
+from services.dispatch.adapters.denials import DenialRepository
 from services.dispatch.adapters.incidents import IncidentRepository
 from services.dispatch.adapters.places import PlacesCache, PlacesSnapshot
 from services.dispatch.adapters.places_writer import PlacesWriterRepository
@@ -58,6 +60,7 @@ class Unit:
         self.teams = TeamRepository(connection)
         self.places_writer = PlacesWriterRepository(connection)
         self.contacts = ContactRepository(connection, shared.vault)
+        self.denials = DenialRepository()
         self.answers = AnswerRepository(connection, chassis.idempotency, self._opened)
 
     @property
@@ -112,6 +115,7 @@ class Unit:
         self.contacts.save(script)
         put(script, chassis.outbox, messages + team_messages)
         self.answers.save(script)
+        self.denials.save(script)
         script.run(commit=commit)
 
     def _look(self) -> None:
@@ -128,14 +132,16 @@ class Transactions:
     """Implements `application.ports.Transact`."""
 
     def __init__(self, engine: Engine, shared: Shared) -> None:
-        self._engine = engine
+        self.engine = engine
         self._shared = shared
 
     def __call__(self, work: Callable[[Unit], T]) -> T:
         """Run `work`, flush and commit once; a clash with another transaction is run again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return in_transaction(self._engine, lambda connection: self._run(connection, work, Unit.finish))
+                return in_transaction(
+                    self.engine, lambda connection: self._run(connection, work, Unit.finish), scope=COUNTY
+                )
             except Clash:
                 if attempt == _ATTEMPTS:
                     raise

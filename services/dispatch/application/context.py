@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from services.dispatch.application.access import SEE, Access
 from services.dispatch.application.ports import Actor, UnitOfWork
 from services.dispatch.domain.assignment import Assignment
-from services.dispatch.domain.errors import Forbidden, NotFound, Outdated
+from services.dispatch.domain.errors import NotFound, Outdated
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.intake import Draft
 from services.dispatch.domain.policy import SlaPolicy
@@ -57,33 +58,45 @@ class Context:
     """What `incident.create` commands say, by `id` of the command: read for the batch, used by its handler."""
 
     @cached_property
+    def access(self) -> Access:
+        """What the actor may do, decided row by row."""
+        return Access(self.actor, self.uow.teams.of_member)
+
+    @cached_property
     def desks(self) -> Desks:
         """The centres as they are staffed now."""
         places = self.uow.places
         return Desks(places.tree, places.centres, self.uow.now, places.timezone)
 
     def report(self, command: Command) -> Report:
-        """Who says so, when it happened (now, when the command does not tell), when we learnt it."""
+        """Who says so, when it happened (when it was taken, when the command does not tell), when we learnt it."""
         now = self.uow.now
-        return Report(command.get("occurred_at") or now, now, self.actor.subject, self.actor.client)
+        told = command.get("taken_at")
+        # Of two clocks the database's judges: what is here now was not taken after now.
+        taken_at = None if told is None else min(told, now)
+        occurred_at = command.get("occurred_at") or taken_at or now
+        return Report(occurred_at, now, self.actor.subject, self.actor.client, taken_at)
 
     def incident(self, command: Command) -> Incident:
         """The incident that a command is for.
 
-        Raises NotFound `unknown_incident`, Forbidden `outside_jurisdiction`, Outdated `version_mismatch`.
+        Raises NotFound `unknown_incident`, Hidden in the same words, Forbidden, Outdated `version_mismatch`.
         """
-        found = self.find_incident(command["incident"], "incident")
+        found = self.find_incident(command, command["incident"], "incident")
         _compare(command, found.version)
         return found
 
-    def find_incident(self, text: str, field: str) -> Incident:
-        """An incident by its reference, named in `field` when it is not there."""
+    def find_incident(self, command: Command, text: str, field: str) -> Incident:
+        """An incident that the command, which is its own permission, may be given for; by its reference in `field`."""
+        return self.access.permit(command["command"], self._look_up(text, field), text, field)
+
+    def _look_up(self, text: str, field: str) -> Incident:
         ref = IncidentRef.parse(text)
         incidents = self.uow.incidents
         found = incidents.get(ref.id) if ref.id is not None else incidents.by_reference(ref.system, ref.number)
         if found is None:
             raise NotFound("unknown_incident", f"there is no incident {text}", field=field)
-        return self._permitted(found)
+        return found
 
     def assignment(self, command: Command) -> tuple[Incident, Assignment]:
         """The assignment that a command is for, by id, or the team's newest open one on the incident.
@@ -97,29 +110,50 @@ class Context:
     def _find_assignment(self, command: Command) -> tuple[Incident, Assignment]:
         assignment_id = command.get("assignment")
         if assignment_id is not None:
+            absent = NotFound("unknown_assignment", f"there is no assignment {assignment_id}", field="assignment")
             incident = self.uow.incidents.by_assignment(assignment_id)
             assignment = incident.roster.find(assignment_id) if incident else None
             if incident is None or assignment is None:
-                raise NotFound("unknown_assignment", f"there is no assignment {assignment_id}", field="assignment")
-            return self._permitted(incident), assignment
-        incident, team = self.find_incident(command["incident"], "incident"), self.find_team(command["team"], "team")
+                raise absent
+            return self._permitted(command, incident, assignment, absent)
+        text = command["incident"]
+        incident = self._look_up(text, "incident")
+        absent = NotFound("unknown_incident", f"there is no incident {text}", field="incident")
+        team = self.find_team(command["team"], "team")
         assignment = incident.roster.of_team(team.id)
         if assignment is None and incident.merge is not None:
             # The caller knows the duplicate's number, the team was sent to the root.
             incident = self.uow.incidents.get(incident.merge.root_id) or incident
             assignment = incident.roster.of_team(team.id)
         if assignment is None:
+            if not self.access.reaches(SEE, incident):
+                raise self.access.hidden(command["command"], incident, absent)
             raise NotFound("unknown_assignment", f"{team.call_sign} is not on this incident", field="team")
+        return self._permitted(command, incident, assignment, absent)
+
+    def _permitted(
+        self, command: Command, incident: Incident, assignment: Assignment, absent: NotFound
+    ) -> tuple[Incident, Assignment]:
+        self.access.permit_assignment(command["command"], incident, assignment, absent)
         return incident, assignment
 
     def team(self, command: Command) -> Team:
-        """The team that a command is for. Raises NotFound `unknown_team`, Outdated `version_mismatch`."""
-        found = self.find_team(command["team"], "team")
+        """The team that a command is for.
+
+        Raises NotFound `unknown_team`, Hidden in the same words, Forbidden, Outdated `version_mismatch`.
+        """
+        text = command["team"]
+        found, absent = self.find_team(text, "team"), NotFound("unknown_team", f"there is no team {text}", field="team")
+        self.access.permit_team(command["command"], found, self.grid_of(found.centre_code), absent)
         _compare(command, found.version)
         return found
 
+    def grid_of(self, centre_code: str) -> str:
+        """The grid that a centre answers for; of one that is not known, none, which only the whole county covers."""
+        return next((each.grid_code for each in self.uow.places.centres if each.code == centre_code), "")
+
     def find_team(self, text: str, field: str) -> Team:
-        """A team by id or call sign. Raises NotFound `unknown_team`."""
+        """A team by id or call sign, whoever asks: any desk may send any team. Raises NotFound `unknown_team`."""
         team_id = team_id_of(text)
         found = self.uow.teams.get(team_id) if team_id is not None else self.uow.teams.by_call_sign(text)
         if found is None:
@@ -134,17 +168,6 @@ class Context:
         if root is None:
             raise NotFound("unknown_incident", "the root of the incident is gone", field="incident")
         return root
-
-    def _permitted(self, incident: Incident) -> Incident:
-        prefix = self.actor.jurisdiction
-        if prefix and not incident.jurisdiction.startswith(prefix):
-            raise Forbidden(
-                "outside_jurisdiction",
-                "the incident lies outside your jurisdiction",
-                rule="jurisdiction",
-                prefix=prefix,
-            )
-        return incident
 
 
 def _compare(command: Command, version: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.dispatch.application.context import Context
 from services.dispatch.application.offering import move_on
@@ -13,7 +14,7 @@ from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.merging import mirror
 from services.dispatch.domain.stamps import Report
 
-_CLOCK = Actor(BY_CLOCK, "clock")
+_CLOCK = replace(Actor.of_service("dispatch"), subject=BY_CLOCK, client="clock")
 
 
 def fire_deadlines(uow: UnitOfWork, fired: Sequence[Fired]) -> None:

@@ -9,7 +9,10 @@ from uuid import UUID
 
 from contracts.catalogue import load_command
 from contracts.refusal import InvalidMessage
+from contracts.rights.deciding import reach_of
+from services.dispatch.application.access import held
 from services.dispatch.application.context import Context, IncidentRef, team_id_of
+from services.dispatch.application.denials import denial_of
 from services.dispatch.application.index import COMMANDS, CREATES, NOT_REMEMBERED
 from services.dispatch.application.intake import duplicate_query
 from services.dispatch.application.ports import (
@@ -23,13 +26,13 @@ from services.dispatch.application.ports import (
     Transact,
     UnitOfWork,
 )
-from services.dispatch.application.views import add_view
-from services.dispatch.domain.errors import Invalid, Refusal
+from services.dispatch.application.withholding import show
+from services.dispatch.domain.errors import Denied, Invalid, Refusal
 
 MOST_COMMANDS = 500
 # On a crowded machine 500 commands take longer than a frozen process is allowed to hold its locks.
 _SIGN_OF_LIFE = 25
-_NOT_THE_BODY = frozenset({"key", "view"})
+_NOT_THE_BODY = frozenset({"key", "view", "taken_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class _Asked:
 
     @property
     def key(self) -> Key:
-        return (self.request.actor.client, self.command["key"])
+        return (self.request.actor.owner, self.command["key"])
 
 
 def execute(batch: Sequence[Any], actor: Actor, transact: Transact, problem_of: ProblemOf) -> list[Answer]:
@@ -80,6 +83,12 @@ def weight(requests: Sequence[Request]) -> int:
     return sum(len(request.commands) for request in requests)
 
 
+def only_take_in(requests: Sequence[Request]) -> bool:
+    """Whether nothing is asked but to take calls in, which locks no incident that is at work."""
+    commands = (command for request in requests for command in request.commands)
+    return all(isinstance(each, dict) and each.get("command") == "incident.create" for each in commands)
+
+
 def refuse_too_many(requests: Sequence[Request]) -> None:
     """Raises Invalid `too_many_commands`."""
     if weight(requests) > MOST_COMMANDS:
@@ -114,7 +123,7 @@ def _in_one(asked: Sequence[_Asked], transact: Transact, problem_of: ProblemOf) 
 def _run(uow: UnitOfWork, asked: Sequence[_Asked], problem_of: ProblemOf) -> dict[int, Answer]:
     known = uow.answers.recall({one.key for one in asked})
     contexts = {one.request.actor: Context(uow, one.request.actor) for one in asked}
-    fresh = [one for one in asked if one.key not in known]
+    fresh = [one for one in asked if one.key not in known and reach_of(one.request.actor, one.command["command"])]
     preload(uow, [one.command for one in fresh])
     look_around(uow, [(contexts[one.request.actor], one.command) for one in fresh])
     answers: dict[int, Answer] = {}
@@ -128,25 +137,30 @@ def _run(uow: UnitOfWork, asked: Sequence[_Asked], problem_of: ProblemOf) -> dic
         if earlier is not None:
             answers[one.place] = _again(context, one, earlier, fingerprint, problem_of)
             continue
-        answers[one.place] = answer = _answer_one(context, one, problem_of)
-        if one.command["command"] not in NOT_REMEMBERED:
-            known[one.key] = remembered[one.key] = Remembered(fingerprint, answer)
+        answers[one.place], lasts = _answer_one(context, one, problem_of)
+        if lasts:
+            known[one.key] = remembered[one.key] = Remembered(fingerprint, answers[one.place])
     if remembered:
         uow.answers.remember(remembered)
     return answers
 
 
-def _answer_one(context: Context, one: _Asked, problem_of: ProblemOf) -> Answer:
+def _answer_one(context: Context, one: _Asked, problem_of: ProblemOf) -> tuple[Answer, bool]:
+    """The answer, and whether its key shall give it again. A denial does not last: rights may be given meanwhile."""
     name = one.command["command"]
     try:
+        held(context.actor, name)
         result = COMMANDS[name](context, one.command)
+    except Denied as denied:
+        return _denied(context, name, denied, problem_of), False
     except Refusal as refusal:
-        return _refused(problem_of(refusal))
+        return _refused(problem_of(refusal)), name not in NOT_REMEMBERED
     if one.request.traceparent is not None and "incident_id" in result:
         context.uow.incidents.caused_by(UUID(result["incident_id"]), one.request.traceparent)
     if one.command["view"]:
-        add_view(context.uow, result)
-    return {"ok": True, "status": 201 if name in CREATES else 200, "replayed": False, "result": result}
+        show(context, result)
+    status = 201 if name in CREATES else 200
+    return {"ok": True, "status": status, "replayed": False, "result": result}, name not in NOT_REMEMBERED
 
 
 def _again(context: Context, one: _Asked, earlier: Remembered, fingerprint: bytes, problem_of: ProblemOf) -> Answer:
@@ -155,11 +169,21 @@ def _again(context: Context, one: _Asked, earlier: Remembered, fingerprint: byte
             "idempotency_key_reused", "this key was used for another command", field="key", rule="idempotency"
         )
         return _refused(problem_of(reused))
+    try:
+        held(context.actor, one.command["command"])
+    except Denied as denied:
+        return _denied(context, one.command["command"], denied, problem_of)
     answer: Answer = {**earlier.answer, "replayed": True}
     if one.command["view"] and answer["ok"] and not {"incident", "team"} & answer["result"].keys():
         answer["result"] = dict(answer["result"])
-        add_view(context.uow, answer["result"])
+        show(context, answer["result"])
     return answer
+
+
+def _denied(context: Context, name: str, denied: Denied, problem_of: ProblemOf) -> Answer:
+    """The refusal, and its record, which is written in this transaction."""
+    context.uow.denials.add(denial_of(context.actor, name, denied))
+    return _refused(problem_of(denied))
 
 
 def _refused(problem: Mapping[str, Any]) -> Answer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol
 
 from contracts.dispatch import codes
+from services.dispatch.application.access import SEE, Access
 from services.dispatch.application.context import Command, Context, Result, told
 from services.dispatch.application.ports import DuplicateQuery, Neighbour, Places
 from services.dispatch.domain import desk, duplicates, intake
@@ -17,12 +19,26 @@ from services.dispatch.domain.routing import LOCATION_UNRESOLVED
 from services.dispatch.domain.stamps import Report, is_backfill
 
 _SHOWN = 10
+_COMPARE = "incident.compare"
 
 
 class Neighbourhood(Protocol):
     """Where likely duplicates are looked for: the incidents of a unit of work, or a reading."""
 
     def near(self, query: DuplicateQuery) -> list[Neighbour]: ...
+
+
+class Seen:
+    """A neighbourhood as an actor may see it: what lies outside is no reason to tell of it."""
+
+    def __init__(self, neighbourhood: Neighbourhood, access: Access) -> None:
+        self._neighbourhood = neighbourhood
+        self._access = access
+
+    def near(self, query: DuplicateQuery) -> list[Neighbour]:
+        """Those of the neighbours that the actor may compare with."""
+        found = self._neighbourhood.near(query)
+        return [each for each in found if self._access.reaches_place(_COMPARE, each.sighting.grid_code or "")]
 
 
 def create(context: Context, command: Command) -> Result:
@@ -32,11 +48,12 @@ def create(context: Context, command: Command) -> Result:
     `unknown_grid`, `stamp_in_future`.
     """
     data, report, uow = command["data"], context.report(command), context.uow
-    _refuse_known_reference(context, data.get("reference"))
     draft, policy = _read(context, command)
+    context.access.permit_place(command["command"], draft.grid_code)
+    _refuse_known_reference(context, data.get("reference"))
     alike: list[dict[str, Any]] = []
     if _is_compared(data, report, policy):
-        alike = likely_duplicates(draft, report, uow.incidents)
+        alike = likely_duplicates(draft, report, Seen(uow.incidents, context.access))
     if alike and data["on_likely_duplicate"] == "refuse":
         raise Conflict(
             "likely_duplicate", "open incidents look like the same one", field="data", rule="on_likely_duplicate",
@@ -45,7 +62,7 @@ def create(context: Context, command: Command) -> Result:
     route = context.desks.route(draft.grid_code) if data["push"] else None
     incident = intake.receive(uow.new_id(), draft, policy, report)
     if route is not None:
-        desk.push(incident, route, report)
+        desk.push(incident, route, _pushing(report))
     uow.incidents.add(incident)
     if data.get("caller"):
         uow.contacts.seal(incident.id, data["caller"])
@@ -53,6 +70,11 @@ def create(context: Context, command: Command) -> Result:
     if alike:
         more["likely_duplicates"] = alike
     return told(incident, **more)
+
+
+def _pushing(report: Report) -> Report:
+    """The report of the push beside the intake: what waited in a store was received then, but is pushed only now."""
+    return report if report.taken_at is None else replace(report, occurred_at=report.recorded_at)
 
 
 def duplicate_query(context: Context, command: Command) -> DuplicateQuery | None:
@@ -84,7 +106,10 @@ def draft_of(data: Mapping[str, Any], places: Places) -> intake.Draft:
 
 
 def likely_duplicates(draft: intake.Draft, report: Report, neighbourhood: Neighbourhood) -> list[dict[str, Any]]:
-    """Open incidents that look like the draft, likeliest first, with what speaks for it."""
+    """Open incidents that look like the draft, with what speaks for it.
+
+    Those that others stand under come first, for a report is merged into them; then the likeliest.
+    """
     here = duplicates.Sighting(
         draft.lat, draft.lon, draft.grid_code, report.occurred_at, draft.category, draft.kind,
         f"{draft.summary} {draft.address}",
@@ -94,7 +119,7 @@ def likely_duplicates(draft: intake.Draft, report: Report, neighbourhood: Neighb
         likeness = duplicates.compare(here, other.sighting)
         if likeness.likely:
             found.append(_shown(other, likeness, abs((report.occurred_at - other.sighting.at).total_seconds())))
-    return sorted(found, key=lambda one: (-one["score"], one["incident_id"]))[:_SHOWN]
+    return sorted(found, key=lambda one: (not one["primary"], -one["score"], one["incident_id"]))[:_SHOWN]
 
 
 def _window(draft: intake.Draft, report: Report) -> DuplicateQuery:
@@ -136,6 +161,7 @@ def _shown(other: Neighbour, likeness: duplicates.Likeness, seconds_apart: float
     return {
         "incident_id": str(other.incident_id), "score": likeness.score, "distance_m": likeness.metres,
         "seconds_apart": seconds_apart, "reasons": reasons, "state": other.state,
+        "primary": other.primary,
     }  # fmt: skip
 
 
@@ -162,7 +188,8 @@ def _refuse_known_reference(context: Context, reference: Mapping[str, str] | Non
         return
     known = context.uow.incidents.by_reference(reference["system"], reference["number"])
     if known is not None:
+        told = {"incident_id": str(known.id), "received_at": wire_time(known.received_at)}
         raise Conflict(
             "reference_taken", "this number is an incident already", field="data.reference", rule="unique",
-            incident_id=str(known.id), received_at=wire_time(known.received_at),
+            **(told if context.access.reaches(SEE, known) else {}),
         )  # fmt: skip

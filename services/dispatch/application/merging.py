@@ -10,7 +10,7 @@ from services.dispatch.domain.errors import Conflict
 def merge(context: Context, command: Command) -> Result:
     """Put the incident, and its own duplicates, under the root of the incident named."""
     duplicate = context.incident(command)
-    parent = context.find_incident(command["data"]["into"], "data.into")
+    parent = context.find_incident(command, command["data"]["into"], "data.into")
     root = context.root_of(parent)
     children = context.uow.incidents.duplicates_of(duplicate.id)
     merging.merge(duplicate, parent, root, children, context.report(command))

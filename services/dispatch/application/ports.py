@@ -11,9 +11,11 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from chassis.actor import Actor
 from services.dispatch.application.terms import (
-    Actor,
     Answer,
+    Denial,
+    DenialFilters,
     DuplicateQuery,
     Figures,
     Filters,
@@ -26,6 +28,8 @@ from services.dispatch.application.terms import (
     Problem,
     Remembered,
     Request,
+    Sight,
+    Wall,
 )  # fmt: skip
 from services.dispatch.domain.centre import Centre, Post
 from services.dispatch.domain.grid_tree import GridNode, GridTree
@@ -36,8 +40,8 @@ from services.dispatch.domain.team import Team
 T = TypeVar("T")
 
 __all__ = [
-    "Actor", "Answer", "DuplicateQuery", "Figures", "Filters", "Fired", "Group", "Key", "KeyTaken", "Neighbour", "Page",
-    "Problem", "Remembered", "Request",
+    "Actor", "Answer", "Denial", "DenialFilters", "DuplicateQuery", "Figures", "Filters", "Fired", "Group", "Key",
+    "KeyTaken", "Neighbour", "Page", "Problem", "Remembered", "Request", "Sight", "Wall",
 ]  # fmt: skip
 
 
@@ -99,8 +103,14 @@ class Teams(Protocol):
     def candidates(self) -> list[Team]:
         """Every team that is not retired, each with its number of open assignments as of now (call `flush` first)."""
 
+    def of_member(self, subject: str) -> frozenset[UUID]:
+        """The teams in whose crew an opaque reference stands, as holder or stand-in."""
+
     def free(self, skills: Collection[str]) -> list[Team]:
-        """Those of `candidates` in service that have the skills and room for one more: whoever is fit is among them."""
+        """Those of `candidates` in service with room for one more that have one of the skills, when there are any.
+
+        Whoever is fit is among them.
+        """
 
 
 class Places(Protocol):
@@ -149,6 +159,13 @@ class Answers(Protocol):
         """Write with the rest. The transaction raises KeyTaken when another one answered one of the keys first."""
 
 
+class Denials(Protocol):
+    """The record of requests that were denied."""
+
+    def add(self, denial: Denial) -> None:
+        """Write with the rest of the transaction."""
+
+
 class UnitOfWork(Protocol):
     """One transaction. Everything loaded or added through it is saved by `flush` and at commit."""
 
@@ -172,6 +189,9 @@ class UnitOfWork(Protocol):
 
     @property
     def answers(self) -> Answers: ...
+
+    @property
+    def denials(self) -> Denials: ...
 
     @property
     def now(self) -> datetime:
@@ -220,6 +240,12 @@ class Reading(Protocol):
 
     def find_reference(self, system: str, number: str) -> Incident | None: ...
 
+    def answered(self, client: str, key: str) -> Answer | None:
+        """What the client was answered to this key; None when nothing is remembered."""
+
+    def elsewhere(self, incident_id: UUID | None, system: str, number: str) -> Incident | None:
+        """What the wall hides of the two above: asked only to put a denial on the record."""
+
     def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
         """Raises ValueError for a cursor that it did not give out."""
 
@@ -235,6 +261,9 @@ class Reading(Protocol):
     def teams(self) -> list[Team]:
         """Every team with its load, by call sign."""
 
+    def teams_of(self, subject: str) -> frozenset[UUID]:
+        """As `Teams.of_member`."""
+
     def call_signs(self, team_ids: Collection[UUID]) -> dict[UUID, str]: ...
 
     def open_assignments(self, team_ids: Collection[UUID]) -> dict[UUID, list[UUID]]: ...
@@ -244,5 +273,10 @@ class Reading(Protocol):
 
     def breaches(self, filters: Filters, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Rows as contracts.dispatch.queries.Breach has them, newest first, and the next cursor."""
+
+    def denials(
+        self, filters: DenialFilters, limit: int, cursor: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Rows as contracts.dispatch.denials.Denial has them, newest first, and the next cursor. Raises ValueError."""
 
     def figures(self, by: str, filters: Filters) -> list[Group]: ...

@@ -12,11 +12,14 @@ from uuid import UUID
 
 from contracts.catalogue import check
 from contracts.dispatch import codes
-from contracts.dispatch.command_data import CreateIncident
+from contracts.dispatch.command_data import DraftIncident
+from contracts.rights.roles import COUNTY
 from services.dispatch.application import intake
+from services.dispatch.application.access import SEE, SEE_TEAM, Access, held
 from services.dispatch.application.context import IncidentRef, team_id_of
 from services.dispatch.application.ports import Actor, Filters, Page, Reading
 from services.dispatch.application.views import View, candidate_view, incident_view, team_view
+from services.dispatch.application.withholding import shown, shown_team
 from services.dispatch.domain.errors import Invalid, NotFound
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.recommendation import Need, recommend
@@ -30,31 +33,42 @@ _SEVERAL: Mapping[str, Collection[Any] | None] = {
     "state": codes.STATES, "category": codes.CATEGORIES, "kind": codes.KINDS, "priority": codes.PRIORITIES,
     "source": codes.SOURCES, "centre": None,
 }  # fmt: skip
-_DRAFT = CreateIncident(partial=True)
+_DRAFT = DraftIncident()
 _DEFAULTS: Mapping[str, Any] = {"source": "system", "category": "other", "alarm_level": 1, "exercise": False}
 
 
 def get_incident(reading: Reading, actor: Actor, incident: str, include: Collection[str] = ()) -> View:
     """One incident, with its timeline when `include` names it. Raises NotFound `unknown_incident`."""
-    found = find(reading, actor, incident)
+    access = Access(actor, reading.teams_of)
+    found = find(reading, access, incident)
     view = incident_views(reading, [found])[0]
     if "timeline" in include:
         view["timeline"] = reading.timeline(found.id)
-    return view
+    return shown(access, found, view)
+
+
+def get_answer(reading: Reading, actor: Actor, key: str) -> View:
+    """What this caller was answered to a key, without the views that an answer may carry."""
+    answer = reading.answered(actor.owner, key)
+    result = None if answer is None else answer.get("result")
+    if result is not None:
+        result = {name: value for name, value in result.items() if name not in ("incident", "team")}
+    return {"known": answer is not None, "result": result, "problem": None if answer is None else answer.get("problem")}
 
 
 def list_incidents(
     reading: Reading, actor: Actor, filters: Mapping[str, Any], limit: int = 50, cursor: str | None = None
 ) -> View:
     """A page of incidents, newest first. Raises Invalid for a bad limit, cursor or filter."""
-    page = page_of(reading, actor, filters, limit, cursor)
-    return {"incidents": incident_views(reading, page.incidents), "next_cursor": page.next_cursor}
+    access = Access(actor, reading.teams_of)
+    page = page_of(reading, access, filters, limit, cursor)
+    return {"incidents": shown_views(reading, access, page.incidents), "next_cursor": page.next_cursor}
 
 
-def page_of(reading: Reading, actor: Actor, filters: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
+def page_of(reading: Reading, access: Access, filters: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
     """A page of the incidents that the actor may see, drills among them unless told otherwise. Raises Invalid."""
     most(limit, MOST_INCIDENTS)
-    wanted = narrowed(reading, actor, {"exercise": "include", **filters})
+    wanted = narrowed(reading, access, SEE, {"exercise": "include", **filters})
     try:
         return reading.page(wanted, limit, cursor)
     except ValueError as error:
@@ -62,15 +76,17 @@ def page_of(reading: Reading, actor: Actor, filters: Mapping[str, Any], limit: i
 
 
 def recommendations(reading: Reading, actor: Actor, incident: str) -> View:
-    """Every team considered for an incident: ranked, or the reasons why not."""
-    found = find(reading, actor, incident)
-    teams = reading.teams()
-    outcomes = recommend(Need.of(found, reading.now), teams)
+    """Every team considered for what an incident needs now: ranked, first those that `auto` would send, or why not."""
+    found = find(reading, Access(actor, reading.teams_of), incident, "incident.recommend")
+    teams, need = reading.teams(), Need.of(found, reading.now)
+    outcomes = recommend(need, teams)
     names = {team.id: team.name_zh for team in teams}
     shortfall = None if any(outcome.rank for outcome in outcomes) else "no_candidates" if not teams else "nobody_fit"
+    brought = {skill for outcome in outcomes if outcome.chosen for skill in outcome.brings}
     return {
-        "incident_id": str(found.id), "centre_code": found.centre_code, "skills": list(found.required_skills),
+        "incident_id": str(found.id), "centre_code": found.centre_code, "skills": list(need.skills),
         "candidates": [candidate_view(outcome, names) for outcome in outcomes], "shortfall": shortfall,
+        "missing_skills": [skill for skill in need.skills if skill not in brought],
     }  # fmt: skip
 
 
@@ -79,19 +95,26 @@ def likely_duplicates(reading: Reading, actor: Actor, draft: Mapping[str, Any]) 
     told = dict(draft)
     occurred_at = moment(told.pop("occurred_at", None), "draft.occurred_at") or reading.now
     data = {**_DEFAULTS, **check(_DRAFT, told)}
+    access = Access(actor, reading.teams_of)
+    held(actor, "incident.compare")
     report = Report(occurred_at, reading.now, actor.subject, actor.client)
     if data["category"] not in codes.CATEGORIES:
         raise Invalid("invalid_input", "there is no such category", field="draft.category", rule="one_of")
-    return {"likely_duplicates": intake.likely_duplicates(intake.draft_of(data, reading.places), report, reading)}
+    seen = intake.Seen(reading, access)
+    return {"likely_duplicates": intake.likely_duplicates(intake.draft_of(data, reading.places), report, seen)}
 
 
 def get_team(reading: Reading, actor: Actor, team: str) -> View:
     """One team by id or call sign. Raises NotFound `unknown_team`, also for one outside the actor's jurisdiction."""
     team_id = team_id_of(team)
     found = next((each for each in reading.teams() if each.id == team_id or each.call_sign == team), None)
-    if found is None or not _grids(reading).get(found.centre_code, "").startswith(actor.jurisdiction):
-        raise NotFound("unknown_team", f"there is no team {team}", field="team")
-    return team_views(reading, [found])[0]
+    held(actor, SEE_TEAM)
+    absent = NotFound("unknown_team", f"there is no team {team}", field="team")
+    if found is None:
+        raise absent
+    access, grid = Access(actor, reading.teams_of), _grids(reading).get(found.centre_code, "")
+    access.permit_team(SEE_TEAM, found, grid, absent)
+    return shown_team(access, found, grid, team_views(reading, [found])[0])
 
 
 def list_teams(
@@ -102,24 +125,35 @@ def list_teams(
     centre: str | None = None,
     kind: str | None = None,
     available: bool | None = None,
+    ids: Collection[str] | None = None,
 ) -> View:
-    """Teams by call sign; `prefix` is of the grid that their centre answers for."""
-    grids = _grids(reading)
-    wanted = within(actor, prefix)
+    """Teams by call sign; `prefix` is of the grid that their centre answers for; `ids` of which they are some."""
+    held(actor, SEE_TEAM)
+    access, grids = Access(actor, reading.teams_of), _grids(reading)
     teams = [
         team
         for team in reading.teams()
-        if grids.get(team.centre_code, "").startswith(wanted)
+        if (grid := grids.get(team.centre_code, "")).startswith(prefix)
+        and access.reaches_team(SEE_TEAM, team, grid)
         and centre in (None, team.centre_code)
         and kind in (None, team.kind)
+        and (ids is None or str(team.id) in ids)
     ]
-    views = team_views(reading, teams)
+    views = [
+        shown_team(access, team, grids.get(team.centre_code, ""), view)
+        for team, view in zip(teams, team_views(reading, teams), strict=True)
+    ]
     return {"teams": [view for view in views if available in (None, view["available"])]}
+
+
+def get_teams(reading: Reading, actor: Actor, teams: Collection[str]) -> View:
+    """Teams by id, without those that the actor may not see: who asks for something else was denied nothing."""
+    return list_teams(reading, actor, ids=teams)
 
 
 def list_centres(reading: Reading, actor: Actor, prefix: str = "") -> View:
     """Centres with what lies on their desks."""
-    wanted, places, on_desk = within(actor, prefix), reading.places, reading.open_by_centre()
+    reach, places, on_desk = held(actor, "centre.read"), reading.places, reading.open_by_centre()
     centres = sorted((each for each in places.centres if not each.retired), key=lambda each: each.code)
     return {
         "centres": [
@@ -129,7 +163,7 @@ def list_centres(reading: Reading, actor: Actor, prefix: str = "") -> View:
                 "on_shift": each.on_shift(reading.now, places.timezone), "open_incidents": on_desk.get(each.code, 0),
             }
             for each in centres
-            if each.grid_code.startswith(wanted)
+            if each.grid_code.startswith(prefix) and (COUNTY in reach or actor.covers(each.grid_code))
         ]
     }  # fmt: skip
 
@@ -139,21 +173,22 @@ def _grids(reading: Reading) -> dict[str, str]:
     return {each.code: each.grid_code for each in reading.places.centres}
 
 
-def find(reading: Reading, actor: Actor, text: str) -> Incident:
-    """An incident by id or system:number.
-
-    Raises NotFound `unknown_incident`, also for one outside the actor's jurisdiction.
-    """
-    found = None
+def find(reading: Reading, access: Access, text: str, permission: str = SEE) -> Incident:
+    """An incident by id or system:number. Raises NotFound `unknown_incident`, Hidden in the same words, Forbidden."""
+    held(access.actor, permission)
+    absent = NotFound("unknown_incident", f"there is no incident {text}", field="incident")
     try:
         ref = IncidentRef.parse(text)
     except ValueError:
-        ref = None
-    if ref is not None:
-        found = reading.find(ref.id) if ref.id is not None else reading.find_reference(ref.system, ref.number)
-    if found is None or not found.jurisdiction.startswith(actor.jurisdiction):
-        raise NotFound("unknown_incident", f"there is no incident {text}", field="incident")
-    return found
+        raise absent from None
+    found = reading.find(ref.id) if ref.id is not None else reading.find_reference(ref.system, ref.number)
+    if found is not None:
+        return access.permit(permission, found, text, "incident")
+    hidden = reading.elsewhere(ref.id, ref.system, ref.number)
+    if hidden is not None:
+        # The wall hid it: it stays hidden, whatever the code would have decided.
+        raise access.hidden(permission, hidden, absent)
+    raise absent
 
 
 def incident_views(reading: Reading, incidents: Sequence[Incident]) -> list[View]:
@@ -167,14 +202,24 @@ def incident_views(reading: Reading, incidents: Sequence[Incident]) -> list[View
     ]
 
 
+def shown_views(reading: Reading, access: Access, incidents: Sequence[Incident]) -> list[View]:
+    """`incident_views`, each as the actor may see it."""
+    views = incident_views(reading, incidents)
+    return [shown(access, each, view) for each, view in zip(incidents, views, strict=True)]
+
+
 def team_views(reading: Reading, teams: Sequence[Team]) -> list[View]:
     """Several teams with the assignments they are on."""
     on = reading.open_assignments([team.id for team in teams])
     return [team_view(team, reading.now, open_assignments=on.get(team.id, ())) for team in teams]
 
 
-def narrowed(reading: Reading, actor: Actor, told: Mapping[str, Any]) -> Filters:
-    """The filters of a question, within the actor's jurisdiction. Raises Invalid naming the one that is wrong."""
+def narrowed(reading: Reading, access: Access, permission: str, told: Mapping[str, Any]) -> Filters:
+    """The filters of a question, within what the permission lets the actor see.
+
+    Raises Forbidden, and Invalid naming the filter that is wrong.
+    """
+    sight = access.sight(permission)
     known = {name: value for name, value in told.items() if value is not None}
     for name in ("since", "until"):
         if name in known:
@@ -185,12 +230,11 @@ def narrowed(reading: Reading, actor: Actor, told: Mapping[str, Any]) -> Filters
     if known.get("exercise", "exclude") not in ("exclude", "include", "only"):
         raise Invalid("invalid_input", "exercise is exclude, include or only", field="exercise", rule="one_of")
     if "team" in known:
-        known["team"] = UUID(get_team(reading, actor, known["team"])["team_id"])
+        known["team"] = UUID(get_team(reading, access.actor, known["team"])["team_id"])
     if "incident" in known:
-        known["incident"] = find(reading, actor, known["incident"]).id
-    known["prefix"] = within(actor, known.get("prefix", ""))
+        known["incident"] = find(reading, access, known["incident"]).id
     try:
-        return Filters(**known)
+        return Filters(**known, sight=sight)
     except TypeError as error:
         raise Invalid("unknown_field", "there is no such filter", rule="unknown_field") from error
 
@@ -204,13 +248,6 @@ def _several(name: str, told: Any, choices: Collection[Any] | None) -> tuple[Any
         if type(value) not in (str, int) or (choices is not None and value not in choices):
             raise Invalid("invalid_input", f"{name} is never {value}", field=name, rule="one_of")
     return values
-
-
-def within(actor: Actor, prefix: str) -> str:
-    """The narrower of what is asked for and what the actor may see; a prefix that nothing has when they do not meet."""
-    if prefix.startswith(actor.jurisdiction):
-        return prefix
-    return actor.jurisdiction if actor.jurisdiction.startswith(prefix) else "outside"
 
 
 def moment(text: str | datetime | None, field: str) -> datetime | None:

@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.dispatch import codes
+from services.dispatch.application.access import Access, held
 from services.dispatch.application.ports import Actor, Figures, Filters, Group, Reading
-from services.dispatch.application.queries import incident_views, moment, most, narrowed, within
+from services.dispatch.application.queries import moment, most, narrowed, shown_views
 from services.dispatch.application.views import View
 from services.dispatch.domain.errors import Invalid
 from services.dispatch.domain.events import wire_time
@@ -16,6 +17,7 @@ from services.dispatch.domain.incident import Incident
 
 GROUPINGS = ("total", "community", "town", "grid", "category", "priority", "centre", "team", "hour")
 INTERVALS = ("push", "assign", "arrive", "total", "alarm_handling", "turnout", "travel", "total_response")
+FIGURES = "sla.read"
 MOST_BREACHES = 1000
 MOST_ON_BOARD = 1000
 _BOARD_SPAN = timedelta(hours=24)
@@ -26,12 +28,13 @@ def sla_report(reading: Reading, actor: Actor, filters: Mapping[str, Any], by: s
     """The figures of a span by group: 115's intervals and NFPA's side by side, from effective times. Raises Invalid."""
     if by not in GROUPINGS:
         raise Invalid("invalid_input", f"by is one of {', '.join(GROUPINGS)}", field="by", rule="one_of")
-    wanted = narrowed(reading, actor, filters)
+    wanted = narrowed(reading, Access(actor, reading.teams_of), FIGURES, filters)
     groups = reading.figures(by, wanted)
     if by == "total" and not groups:
         groups = [Group("total", 0, {}, {})]
     return {
-        "by": by, "since": _time(wanted.since), "until": _time(wanted.until), "prefix": wanted.prefix,
+        "by": by, "since": _time(wanted.since), "until": _time(wanted.until),
+        "prefix": wanted.prefix,
         "exercise": wanted.exercise,
         "groups": [group_view(group, *_labels(reading, by, group.key)) for group in groups],
     }  # fmt: skip
@@ -43,7 +46,8 @@ def sla_breaches(
     """Missed targets, newest first; withdrawn ones are among them and say so."""
     most(limit, MOST_BREACHES)
     try:
-        rows, following = reading.breaches(narrowed(reading, actor, filters), limit, cursor)
+        wanted = narrowed(reading, Access(actor, reading.teams_of), FIGURES, filters)
+        rows, following = reading.breaches(wanted, limit, cursor)
     except ValueError as error:
         raise Invalid("invalid_input", "the cursor is not one of ours", field="cursor", rule="cursor") from error
     return {"breaches": rows, "next_cursor": following}
@@ -52,20 +56,22 @@ def sla_breaches(
 def board(reading: Reading, actor: Actor, since: str | None = None) -> View:
     """What is open now, most urgent first, and the figures of what came in since (by default the last 24 hours)."""
     start = moment(since, "since") or reading.now - _BOARD_SPAN
-    prefix = within(actor, "")
-    page = reading.page(Filters(open=True, exercise="include", prefix=prefix), MOST_ON_BOARD, None)
-    groups = reading.figures("total", Filters(since=start, prefix=prefix))
+    access = Access(actor, reading.teams_of)
+    sight = access.sight("board.read")
+    page = reading.page(Filters(open=True, exercise="include", sight=sight), MOST_ON_BOARD, None)
+    groups = reading.figures("total", Filters(since=start, sight=sight))
     figures = groups[0] if groups else Group("total", 0, {}, {})
     return {
         "now": wire_time(reading.now),
-        "open_incidents": incident_views(reading, sorted(page.incidents, key=_urgency)),
+        "open_incidents": shown_views(reading, access, sorted(page.incidents, key=_urgency)),
         "figures": group_view(figures, "合计", "Total"),
         "counts": dict(figures.states),
     }
 
 
-def get_policies(reading: Reading) -> View:
-    """Every version of every SLA policy, with its targets and stamp rules."""
+def get_policies(reading: Reading, actor: Actor) -> View:
+    """Every version of every SLA policy, with its targets and stamp rules. They are the whole county's."""
+    held(actor, FIGURES)
     return {
         "policies": [
             {

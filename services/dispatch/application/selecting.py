@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from contracts.dispatch.selection import SELECTABLE
+from services.dispatch.application.access import Access
 from services.dispatch.application.ports import Actor, Reading
 from services.dispatch.application.queries import page_of
 from services.dispatch.application.views import View, incident_view
+from services.dispatch.application.withholding import shown
 from services.dispatch.domain.errors import Invalid
 from services.dispatch.domain.events import wire_time
 from services.dispatch.domain.incident import Incident
@@ -26,8 +28,9 @@ def select_incidents(
     Raises Invalid for what `list_incidents` refuses, and `unknown_field` for a name that no incident has.
     """
     wanted = _checked(fields)
-    page = page_of(reading, actor, filters, limit, cursor)
-    return {"incidents": _parts(reading, page.incidents, wanted), "next_cursor": page.next_cursor}
+    access = Access(actor, reading.teams_of)
+    page = page_of(reading, access, filters, limit, cursor)
+    return {"incidents": _parts(reading, access, page.incidents, wanted), "next_cursor": page.next_cursor}
 
 
 def _checked(fields: Any) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ def _checked(fields: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fields))
 
 
-def _parts(reading: Reading, incidents: Sequence[Incident], wanted: Collection[str]) -> list[View]:
+def _parts(reading: Reading, access: Access, incidents: Sequence[Incident], wanted: Collection[str]) -> list[View]:
     ids = [each.id for each in incidents]
     heads = reading.chain_heads(ids) if "chain" in wanted else {}
     under = reading.duplicate_ids(ids) if "duplicates" in wanted else {}
@@ -48,7 +51,11 @@ def _parts(reading: Reading, incidents: Sequence[Incident], wanted: Collection[s
     return [
         _cut(
             each,
-            incident_view(each, chain=heads.get(each.id, b""), call_signs=signs, duplicates=under.get(each.id, ())),
+            shown(
+                access,
+                each,
+                incident_view(each, chain=heads.get(each.id, b""), call_signs=signs, duplicates=under.get(each.id, ())),
+            ),
             wanted,
         )
         for each in incidents
@@ -57,7 +64,9 @@ def _parts(reading: Reading, incidents: Sequence[Incident], wanted: Collection[s
 
 def _cut(incident: Incident, view: View, wanted: Collection[str]) -> View:
     whole = {**view, **_first_times(incident)}
-    cut = {name: whole[name] for name in wanted if not name.startswith(_STAMP)}
+    cut = {name: whole[name] for name in wanted if name in whole}
+    if withheld := [name for name in view.get("withheld", ()) if name in wanted]:
+        cut["withheld"] = withheld
     stages = {name.removeprefix(_STAMP) for name in wanted if name.startswith(_STAMP)}
     if stages and "stamps" not in cut:
         cut["stamps"] = {stage: stamp for stage, stamp in view["stamps"].items() if stage in stages}

@@ -16,8 +16,9 @@ _ANY_ORDER = StampRules()
 def create(context: Context, command: Command) -> Result:
     """A new team. Raises Conflict `call_sign_taken`, Invalid `unknown_centre`."""
     data = command["data"]
-    _refuse_taken_call_sign(context, data["call_sign"])
     _refuse_unknown_centre(context, data["centre_code"])
+    context.access.permit_place(command["command"], context.grid_of(data["centre_code"]))
+    _refuse_taken_call_sign(context, data["call_sign"])
     team = Team(context.uow.new_id(), **_fields(data))
     team.tell_created(context.report(command))
     context.uow.teams.add(team)
@@ -31,6 +32,7 @@ def change(context: Context, command: Command) -> Result:
         _refuse_taken_call_sign(context, data["call_sign"])
     if "centre_code" in data:
         _refuse_unknown_centre(context, data["centre_code"])
+        context.access.permit_place(command["command"], context.grid_of(data["centre_code"]))
     team.change(_fields(data), context.report(command))
     return _told(team)
 

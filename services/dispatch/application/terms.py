@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from chassis.actor import Actor
 from services.dispatch.domain.duplicates import Sighting
 from services.dispatch.domain.incident import Incident
 
@@ -17,16 +18,6 @@ Problem = dict[str, Any]
 
 class KeyTaken(Exception):
     """A concurrent twin has just answered one of the batch's idempotency keys; run the transaction again and recall."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who sends the commands: an opaque subject, the client that owns the keys, roles, a jurisdiction prefix."""
-
-    subject: str
-    client: str
-    roles: tuple[str, ...] = ()
-    jurisdiction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class Fired:
 
 
 Key = tuple[str, str]
-"""An idempotency key with the client whose it is: (client, key)."""
+"""An idempotency key with whose it is: (owner of the actor, key)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +67,22 @@ class DuplicateQuery:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """What is seen of an incident by one who looks for duplicates of another."""
+    """What is seen of an incident by one who looks for duplicates of another; `primary` when others stand under it."""
 
     incident_id: UUID
     state: str
     exercise: bool
     sighting: Sighting
+    primary: bool
 
     @classmethod
-    def of(cls, incident: Incident) -> Neighbour:
+    def of(cls, incident: Incident, *, primary: bool) -> Neighbour:
         """An incident as its neighbours see it."""
         return cls(
             incident.id, incident.state.value, incident.exercise,
             Sighting(incident.lat, incident.lon, incident.grid_code, incident.received_at, incident.category,
                      incident.kind, f"{incident.summary} {incident.address}"),
+            primary,
         )  # fmt: skip
 
 
@@ -102,11 +95,66 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """A denied request as it goes on the record; ids are opaque. See contracts.dispatch.denials for each member."""
+
+    said_by: str
+    asked: str
+    code: str
+    subject: str
+    client: str
+    credential: str
+    permission: str | None = None
+    rule: str | None = None
+    purpose: str | None = None
+    about: str | None = None
+    jurisdiction: str | None = None
+    request_id: str | None = None
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DenialFilters:
+    """What a look at the record is narrowed to; None means any. Times are of the recording."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    subject: str | None = None
+    permission: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which incidents somebody may see: those that any one of these lets through; as it stands, none.
+
+    `teams`: what these were sent to and did not refuse. `reporter`: what this subject reported.
+    """
+
+    everywhere: bool = False
+    prefixes: tuple[str, ...] = ()
+    dispute_prefixes: tuple[str, ...] = ()
+    teams: tuple[UUID, ...] = ()
+    reporter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """What the database itself lets one look see of incidents (row level security), behind what the code decides.
+
+    Those in `prefixes`, those that a team went to in whose crew `serves` stands, those that `reporter` reported.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    serves: str | None = None
+    reporter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """What a list, a report or the breaches are narrowed to; None and () mean any.
 
     `exercise` is exclude, include or only. `since` and `until` are of the receipt. `breached`: whether a target was
-    missed and the breach stands.
+    missed and the breach stands. Whatever is asked for, nothing is found outside `sight`.
     """
 
     since: datetime | None = None
@@ -126,6 +174,7 @@ class Filters:
     team: UUID | None = None
     stage: str | None = None
     incident: UUID | None = None
+    sight: Sight = Sight()
 
 
 @dataclass(frozen=True, slots=True)

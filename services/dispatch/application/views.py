@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from contracts.dispatch import codes
-from services.dispatch.application.ports import UnitOfWork
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.clocks import Clock
 from services.dispatch.domain.events import wire_time
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.recommendation import Outcome
+from services.dispatch.domain.skills import missing, sent_for
 from services.dispatch.domain.stamps import Stamp
 from services.dispatch.domain.team import Team
 
@@ -44,11 +44,12 @@ def incident_view(
         "outcome": incident.outcome, "disposition": incident.disposition,
         "stamps": {stage: stamp_view(stamp) for stage, stamp in incident.stamps.items()},
         "clocks": [clock_view(clock) for clock in incident.clockwork.clocks],
-        "assignments": [assignment_view(each, call_signs) for each in incident.assignments], "chain": chain.hex(),
+        "assignments": [assignment_view(incident, each, call_signs) for each in incident.assignments],
+        "missing_skills": list(missing(incident)), "chain": chain.hex(),
     }  # fmt: skip
 
 
-def assignment_view(assignment: Assignment, call_signs: Mapping[UUID, str]) -> View:
+def assignment_view(incident: Incident, assignment: Assignment, call_signs: Mapping[UUID, str]) -> View:
     """One team on one incident (contracts.dispatch.queries.Assignment)."""
     view: View = {
         "assignment_id": str(assignment.id), "team_id": str(assignment.team_id), "state": assignment.state.value,
@@ -56,6 +57,8 @@ def assignment_view(assignment: Assignment, call_signs: Mapping[UUID, str]) -> V
         "answer_due_at": _time(assignment.answer_due_at), "reason": assignment.end_reason or None,
         "stamps": {stage: stamp_view(stamp) for stage, stamp in assignment.stamps.items()},
     }  # fmt: skip
+    if assignment.skills is not None:
+        view["skills"] = list(sent_for(incident, assignment))
     if assignment.team_id in call_signs:
         view["call_sign"] = call_signs[assignment.team_id]
     return view
@@ -116,26 +119,12 @@ def candidate_view(outcome: Outcome, names: Mapping[UUID, str]) -> View:
     """A team considered, and why it was picked or not (contracts.dispatch.queries.Candidate)."""
     return {
         "team_id": str(outcome.team_id), "call_sign": outcome.call_sign, "name_zh": names[outcome.team_id],
-        "picked": outcome.rank is not None, "rank": outcome.rank, "eta_seconds": outcome.eta_seconds,
-        "distance_m": outcome.distance_metres, "open_incidents": outcome.open_assignments,
-        "reasons": list(outcome.reasons), "flags": list(outcome.flags),
+        "picked": outcome.rank is not None, "rank": outcome.rank, "chosen": outcome.chosen,
+        "eta_seconds": outcome.eta_seconds, "distance_m": outcome.distance_metres,
+        "open_incidents": outcome.open_assignments,
+        "reasons": list(outcome.reasons), "skills": list(outcome.brings), "missing_skills": list(outcome.lacks),
+        "flags": list(outcome.flags),
     }  # fmt: skip
-
-
-def add_view(uow: UnitOfWork, result: View) -> None:
-    """Put the whole incident or team beside what a command answers."""
-    if "incident_id" in result:
-        incident = uow.incidents.get(UUID(result["incident_id"]))
-        if incident is not None:
-            teams = [uow.teams.get(assignment.team_id) for assignment in incident.assignments]
-            signs = {team.id: team.call_sign for team in teams if team is not None}
-            under = uow.incidents.duplicate_ids(incident.id)
-            head = uow.incidents.chain_head(incident.id)
-            result["incident"] = incident_view(incident, chain=head, call_signs=signs, duplicates=under)
-    elif "team_id" in result:
-        team = uow.teams.get(UUID(result["team_id"]))
-        if team is not None:
-            result["team"] = team_view(team, uow.now)
 
 
 def _time(moment: datetime | None) -> str | None:

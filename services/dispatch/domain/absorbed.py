@@ -35,7 +35,8 @@ class Absorbed:
     """What a root incident knows of one duplicate's teams: their firsts and how far they are. Dropped at un-merge.
 
     `cycle` and `round` are the root's when the duplicate's teams first counted; round 0 means that they do not.
-    `going` are the teams that are on it, `gone` those that refused or did not answer.
+    `going` are the teams that are on it, `gone` those that refused or did not answer; `brings` is what those can do
+    that are going, or were on the scene, in its own cycle (None: not known).
     """
 
     cycle: int
@@ -46,6 +47,7 @@ class Absorbed:
     revivals: tuple[Revival, ...] = ()
     going: tuple[UUID, ...] = ()
     gone: tuple[UUID, ...] = ()
+    brings: tuple[str, ...] | None = ()
 
     def took_up(self, round: int) -> datetime | None:
         """When one of the teams met the root's round of offers."""

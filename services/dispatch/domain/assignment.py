@@ -29,7 +29,8 @@ class Assignment:
 
     `cycle` is the incident's (reopenings), `round` the run of the assign clock it answers. `stamps` by stage:
     assigned, accepted, departed, arrived, cleared, refused, expired, withdrawn. `revived_round` is set when the team
-    answered after its offer had expired: it then meets that round's assign clock at `revived_at`.
+    answered after its offer had expired: it then meets that round's assign clock at `revived_at`. `skills` are what
+    the team could do when it was sent; None when it was sent before that was written down.
     """
 
     id: UUID
@@ -46,11 +47,17 @@ class Assignment:
     end_reason: str | None = None
     revived_round: int | None = None
     revived_at: datetime | None = None
+    skills: tuple[str, ...] | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the team is still on the incident."""
         return self.state in OPEN_ASSIGNMENT
+
+    @property
+    def is_or_was_there(self) -> bool:
+        """Whether the team is still on the incident, or is free of it after it was on the scene."""
+        return self.is_open or (self.state is AssignmentState.CLEARED and "arrived" in self.stamps)
 
     @property
     def answer_kind(self) -> str:
@@ -160,6 +167,16 @@ class Roster:
         """The teams that refused or let their offer expire in a cycle."""
         ended = (AssignmentState.REFUSED, AssignmentState.EXPIRED)
         return {a.team_id for a in self.assignments if a.state in ended and a.cycle == cycle}
+
+    def brings(self, cycle: int) -> tuple[str, ...] | None:
+        """Skills of the teams that are going, or were on the scene, in a cycle; None when one's are not known."""
+        brought: set[str] = set()
+        for assignment in self.assignments:
+            if assignment.cycle == cycle and assignment.is_or_was_there:
+                if assignment.skills is None:
+                    return None
+                brought.update(assignment.skills)
+        return tuple(sorted(brought))
 
     def add(self, assignment: Assignment) -> None:
         """Take up a new assignment."""

@@ -43,10 +43,40 @@ class Conflict(Refusal):
     kind = "conflict"
 
 
-class Forbidden(Refusal):
+class Denied(Refusal):
+    """Refused for want of a right; leaves a record.
+
+    `permission` is what was missing, `rule_broken` why, `about` the id of what it was about and `place` its grid code.
+    The last two are for the record and never leave in an answer.
+    """
+
+    permission = rule_broken = about = place = ""
+
+    def on_record(self, permission: str, rule: str, about: str = "", place: str = "") -> Denied:
+        """This denial, with what its record tells."""
+        self.permission, self.rule_broken, self.about, self.place = permission, rule, about, place
+        return self
+
+
+class Forbidden(Denied):
     """The actor may not do this (HTTP 403)."""
 
     kind = "forbidden"
+
+    @classmethod
+    def to(cls, permission: str, rule: str, detail: str, about: str = "", place: str = "") -> Denied:
+        """Refused `permission` by a rule: role, jurisdiction or purpose."""
+        denied = cls("forbidden", detail, rule=rule, permission=permission, on_record=True)
+        return denied.on_record(permission, rule, about, place)
+
+
+class Hidden(NotFound, Denied):
+    """It is there, and this actor may not know: told in the words that would be used if it were not (HTTP 404)."""
+
+    @classmethod
+    def instead_of(cls, absent: NotFound) -> Hidden:
+        """In the words of `absent`."""
+        return cls(absent.code, absent.detail, field=absent.field, rule=absent.rule, **absent.extra)
 
 
 class Outdated(Refusal):

@@ -10,6 +10,7 @@ from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.errors import Conflict
 from services.dispatch.domain.guards import flagged, refuse_unless
 from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.skills import sent_for
 from services.dispatch.domain.stamps import Report, Stamp, judge
 from services.dispatch.domain.states import AT_WORK, OPEN_INCIDENT, AssignmentState, IncidentState
 
@@ -25,13 +26,14 @@ _EVENT_OF = {"expired": "offer_expired"}
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A team that is to go; `flags` say what is odd about the choice (off_shift, at_capacity)."""
+    """A team that is to go and what it can do (None: not known); `flags` say what is odd about the choice."""
 
     assignment_id: UUID
     team_id: UUID
     centre_code: str
     auto: bool = False
     flags: tuple[str, ...] = ()
+    skills: tuple[str, ...] | None = None
 
 
 def assign(incident: Incident, offer: Offer, report: Report, note: str | None = None) -> Assignment:
@@ -49,7 +51,7 @@ def assign(incident: Incident, offer: Offer, report: Report, note: str | None = 
     seq = len(incident.assignments) + 1
     assignment = Assignment(
         offer.assignment_id, incident.id, offer.team_id, seq, incident.cycle, incident.round, offer.centre_code,
-        offer.auto
+        offer.auto, skills=offer.skills
     )  # fmt: skip
     stamp = Stamp(report.occurred_at, report.recorded_at, report.by, report.source, flags)
     assignment.stamps["assigned"] = stamp
@@ -60,9 +62,10 @@ def assign(incident: Incident, offer: Offer, report: Report, note: str | None = 
         )
     incident.derive()
     incident.remark(report, "assigned", note)
+    brought = sent_for(incident, assignment)
     incident.emit(
         "assigned", report, **_who(assignment), centre_code=offer.centre_code, attempt=seq, auto=offer.auto,
-        **flagged(stamp),
+        **({"skills": list(brought)} if brought else {}), **flagged(stamp),
     )  # fmt: skip
     _await_answer(incident, assignment, report)
     incident.judge_clocks(("assign",), report)

@@ -118,23 +118,26 @@ def _learn(duplicate: Incident, root: Incident) -> None:
             return
         known = Absorbed(root.cycle, 0, None, None, IncidentState.PUSHED)
     reach = duplicate.roster.reach(duplicate.cycle)
-    counts = reach is not IncidentState.PUSHED
+    # What is heard of a team only when the root has been reopened since is no answer to what it asks for now.
+    counts = reach is not IncidentState.PUSHED and known.cycle == root.cycle
     root.absorbed[duplicate.id] = Absorbed(
         known.cycle, known.round or (root.round if counts else 0), duplicate.roster.first("assigned"),
         duplicate.roster.first("arrived"), reach, known.revivals + _revived(duplicate, root, known),
         tuple(a.team_id for a in duplicate.roster.open()), tuple(sorted(duplicate.roster.gone(duplicate.cycle))),
+        duplicate.roster.brings(duplicate.cycle),
     )  # fmt: skip
 
 
 def _revived(duplicate: Incident, root: Incident, known: Absorbed) -> tuple[Revival, ...]:
-    # The root asked for somebody when the offer expired; who answers after all is somebody.
+    # The root asked for somebody when the offer expired; who answers after all is somebody. Not a team that is still
+    # out on a cycle of the duplicate's that is over: nobody counts it there either.
     if known.cycle != root.cycle:
         return ()
     before = {revival.seq for revival in known.revivals}
     return tuple(
         Revival(a.seq, root.round, a.revived_at)
         for a in duplicate.roster.open()
-        if a.revived_at is not None and a.seq not in before
+        if a.revived_at is not None and a.cycle == duplicate.cycle and a.seq not in before
     )
 
 

@@ -11,12 +11,16 @@ from services.dispatch.domain.events import wire_time
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Who says that something happened, when it happened (the source's clock), and when we learnt it (ours)."""
+    """Who says that something happened, when it happened (the source's clock), and when we learnt it (ours).
+
+    `taken_at` is when a store of ours took it, where one did: that we were away makes nobody's report an old one.
+    """
 
     occurred_at: datetime
     recorded_at: datetime
     by: str
     source: str
+    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +107,5 @@ def _flag(flag: str, rule: str, code: str, why: str, **neighbour: datetime) -> t
 
 def is_backfill(report: Report, rules: StampRules) -> bool:
     """Whether something is told so long after it happened that it must wake nobody."""
-    return report.recorded_at - report.occurred_at > timedelta(seconds=rules.backfill_after_seconds)
+    told_at = report.taken_at or report.recorded_at
+    return told_at - report.occurred_at > timedelta(seconds=rules.backfill_after_seconds)

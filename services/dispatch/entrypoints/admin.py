@@ -1,6 +1,7 @@
-"""Dispatch's commands: `python -m services.dispatch.entrypoints.admin migrate | audit-verify | policy-put`.
+"""Dispatch's commands: `python -m services.dispatch.entrypoints.admin migrate | audit-verify | policy-put | reseal`.
 
-Exit status 0 done or the record holds, 1 a timeline does not hold or a policy is refused, 2 wrong use, 78 bad settings.
+Exit status 0 done or the record holds, 1 a timeline does not hold, a policy is refused or something could not be
+resealed, 2 wrong use, 78 bad settings.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from sqlalchemy import Engine
 
 from chassis import logs
 from chassis.database import create_engine
+from chassis.scope import COUNTY
 from chassis.settings import load_or_exit
 from services.dispatch import bootstrap
 from services.dispatch.domain.errors import Refusal
-from services.dispatch.settings import AdminSettings
+from services.dispatch.settings import AdminSettings, SealingSettings
 
 SHOWN = 20
 _REASONS = {
@@ -36,15 +38,17 @@ _REASONS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     asked = _parser().parse_args(arguments)
-    settings = load_or_exit(AdminSettings)
+    settings = load_or_exit(SealingSettings if asked.command == "reseal" else AdminSettings)
     logs.configure("dispatch-admin", settings.log_level, settings.instance)
     if asked.command == "migrate":
         bootstrap.migrate(settings.database_url)
         return 0
-    engine = create_engine(settings.database_url, name="dispatch-admin", pool_size=1)
+    engine = create_engine(settings.database_url, name="dispatch-admin", pool_size=1, scope=COUNTY)
     try:
         if asked.command == "policy-put":
             return _put_policies(engine, asked.file)
+        if isinstance(settings, SealingSettings):
+            return _reseal(engine, settings)
         report = bootstrap.verify_timelines(engine, asked.incident)
     finally:
         engine.dispose()
@@ -62,6 +66,17 @@ def _put_policies(engine: Engine, file: Path) -> int:
     for policy_id, (version, is_new) in done.items():
         _say(f"{policy_id} v{version}: " + ("3 秒后生效 · in force in 3 seconds" if is_new else "未变 · unchanged"))
     return 0
+
+
+def _reseal(engine: Engine, settings: SealingSettings) -> int:
+    key, done = bootstrap.reseal_contacts(engine, settings, lambda so_far: _say(f"… {so_far.seen}"))
+    _say(
+        f"{done.seen} 条联系方式，{done.changed} 条已改由 {key} 封存 ·"
+        f" {done.seen} contacts, {done.changed} sealed anew by {key}"
+    )
+    for name, number in sorted(done.left.items()):
+        _say(f"{number} 条需要未配置的密钥 {name} · need the master key {name}, which is not configured")
+    return 1 if done.left else 0
 
 
 def _show(report: bootstrap.AuditReport, *, as_json: bool) -> None:
@@ -88,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--incident", type=UUID, help="only this incident")
     put = commands.add_parser("policy-put", help="add versions of SLA policies from a JSON file: {policy id: rules}")
     put.add_argument("file", type=Path)
+    commands.add_parser(
+        "reseal", help="seal contact details anew by the present master key, so that the old one can go"
+    )
     audit.add_argument("--json", action="store_true", help="print the whole report as JSON")
     return parser
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from chassis.errors import MalformedRequest
+from chassis.actor import NONE
+from chassis.errors import MalformedRequest, Unauthenticated
 from chassis.nameko.delivery import Delivery, Undecodable
 from contracts import envelope
 from contracts.catalogue import load_data
 from contracts.refusal import InvalidMessage
-from services.dispatch.application.ports import Actor, Request
-
-_NOBODY = "amqp"
+from services.dispatch.application.ports import Actor, Denial, Request
+from services.dispatch.settings import ANY_SENDER
 
 
 def event_of(delivery: Delivery) -> tuple[str, dict[str, Any]]:
@@ -37,28 +37,35 @@ def command_of(delivery: Delivery) -> Any:
     return body.get("data") if "specversion" in body else body
 
 
-def sender_of(delivery: Delivery) -> Actor:
-    """Who sent a command: the broker's user, which RabbitMQ has verified when the property is set."""
-    user = delivery.properties.user_id or _NOBODY
-    return Actor(subject=user, client=f"amqp:{user}")
+def sender_of(delivery: Delivery, senders: Mapping[str, Actor]) -> Actor:
+    """Who sent a command: the broker's user, which RabbitMQ has verified when the property is set.
+
+    Raises Unauthenticated for one whom the settings do not name.
+    """
+    user = delivery.properties.user_id or ""
+    actor = senders.get(user) or senders.get(ANY_SENDER)
+    if actor is None:
+        raise Unauthenticated("the message's user_id is missing, or no user that may send commands", field="user_id")
+    return actor
 
 
-def request_of(told: Any) -> Request:
-    """One caller's part of a call that carries several. Raises MalformedRequest."""
+def refusal_of(nobody: Unauthenticated) -> dict[str, Any]:
+    """The answer to a command whose sender is nobody that we know."""
+    return {"ok": False, "replayed": False, "problem": nobody.to_problem()}
+
+
+def denied_sender(delivery: Delivery, nobody: Unauthenticated) -> Denial:
+    """The record of a command whose sender is nobody that we know; `user_id` is the broker's word."""
+    user = f"amqp:{delivery.properties.user_id}" if delivery.properties.user_id else "nobody"
+    return Denial("dispatch", f"AMQP {delivery.routing_key[:100]}", nobody.code, user, user, NONE, rule="sender")
+
+
+def request_of(told: Any, recognise: Callable[[object], Actor]) -> Request:
+    """One caller's part of a call that carries several. Raises MalformedRequest, Unauthenticated."""
     try:
-        actor, commands, trace = orjson.loads(told["actor"]), told["commands"], told["traceparent"]
-    except (KeyError, TypeError, ValueError):
+        actor, commands, trace = told["actor"], told["commands"], told["traceparent"]
+    except (KeyError, TypeError):
         actor = commands = trace = None
-    if not isinstance(commands, list) or not isinstance(actor, dict):
-        raise MalformedRequest("a request has an actor (JSON text), a traceparent and commands", field="requests")
-    return Request(commands, caller(actor), trace if isinstance(trace, str) else None)
-
-
-def caller(told: Mapping[str, Any]) -> Actor:
-    """Who calls, as the gateway verified it."""
-    return Actor(
-        subject=str(told.get("subject") or "unknown"),
-        client=str(told.get("client") or "unknown"),
-        roles=tuple(told.get("roles") or ()),
-        jurisdiction=str(told.get("jurisdiction") or ""),
-    )
+    if not isinstance(commands, list):
+        raise MalformedRequest("a request has an actor (an assertion), a traceparent and commands", field="requests")
+    return Request(commands, recognise(actor), trace if isinstance(trace, str) else None)

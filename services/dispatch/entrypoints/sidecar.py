@@ -24,7 +24,7 @@ def main() -> None:
         engine=engine,
         relay=bootstrap.relay(settings, engine),
         deadline_clock=bootstrap.deadline_clock(settings, engine),
-        cleaners=bootstrap.cleaners(engine),
+        cleaners=bootstrap.cleaners(settings, engine),
     )
 
 

@@ -9,7 +9,7 @@ from chassis.ids import uuid7
 from chassis.outbox import Outgoing
 from chassis.tracing import current_traceparent
 from contracts import catalogue, envelope
-from contracts.names import REGISTRY, events_exchange, registry_event, source_of
+from contracts.names import REGISTRY, events_exchange, registry_event, routing_key, source_of
 from services.registry.adapters import mapping
 from services.registry.domain.centre import Centre
 from services.registry.domain.grid import GridNode
@@ -42,7 +42,8 @@ def _announcement(thing: Versioned[Any], version: Version[Any], recorded_at: dat
         jurisdiction=jurisdiction,
         traceparent=current_traceparent(),
     )
-    return Outgoing(event.id, events_exchange(REGISTRY), type_, envelope.dump(event), order_key=thing.key)
+    key = routing_key(type_, jurisdiction)
+    return Outgoing(event.id, events_exchange(REGISTRY), key, envelope.dump(event), order_key=thing.key)
 
 
 def _told(thing: Versioned[Any], version: Version[Any]) -> tuple[str, str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from chassis import outbox
 from chassis.database import database_now, in_transaction
+from chassis.scope import COUNTY
 from services.registry.adapters import repositories
 from services.registry.adapters.announcements import announcement_of_current, announcements
 from services.registry.adapters.tables import chassis, tree_state
@@ -60,6 +61,6 @@ def with_books(engine: Engine) -> WithBooks:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(WRITER_LOCK, 0))))
             return work(TransactionBooks(connection))
 
-        return in_transaction(engine, in_lock)
+        return in_transaction(engine, in_lock, scope=COUNTY)
 
     return run

@@ -13,8 +13,9 @@ import shapely
 from sqlalchemy import Engine, LargeBinary, func, literal_column, select
 from sqlalchemy.engine import Connection
 
+from chassis.scope import COUNTY
 from services.registry.adapters import mapping
-from services.registry.adapters.reader import WITHOUT_GROUND, holds
+from services.registry.adapters.reader import WITHOUT_GROUND, holds, looking
 from services.registry.adapters.tables import grid_version, tree_state
 from services.registry.domain.codes import chain_of
 
@@ -68,7 +69,7 @@ class TreeLocator:
         wanted = select(grid_version.c.code).where(
             _LIVE_MICRO_GRID, holds(grid_version, at), func.ST_Intersects(_GROUND, point)
         )
-        with self._engine.connect() as connection:
+        with looking(self._engine, COUNTY) as connection:
             return connection.execute(wanted.order_by(grid_version.c.code).limit(1)).scalar_one_or_none()
 
     def _newest_map(self) -> _Map:
@@ -91,7 +92,7 @@ class TreeLocator:
     def _brought_up_to_date(self) -> _Map:
         if self._trusted is not None:
             known = self._trusted[0]
-            with self._engine.connect() as connection:
+            with looking(self._engine, COUNTY) as connection:
                 if _tree_version(connection) == known.version:
                     return known
         return self._read()
@@ -100,7 +101,8 @@ class TreeLocator:
         newest = holds(grid_version, None)
         ground = select(grid_version.c.code, func.ST_AsBinary(_GROUND, type_=LargeBinary))
         ground = ground.where(_LIVE_MICRO_GRID, newest).order_by(grid_version.c.code)
-        with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        with looking(self._engine, COUNTY) as connection:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             # The version first and in one snapshot: a map must never be older than its number says.
             version = _tree_version(connection)
             cells = connection.execute(ground).all()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func, or_, select
 
+from chassis.scope import scoped
 from services.registry.adapters import mapping
 from services.registry.adapters.tables import centre_version, grid_version, post_version
 
@@ -21,11 +23,22 @@ def holds(table: Table, at: datetime | None) -> ColumnElement[bool]:
     return (table.c.valid_from <= at) & or_(table.c.valid_to.is_(None), table.c.valid_to > at)
 
 
-class SqlReader:
-    """Meets the port Reader. Retired nodes answer to their own code and in their history, and are nowhere else."""
+@contextmanager
+def looking(engine: Engine, scope: str) -> Iterator[Connection]:
+    """A connection whose transaction sees what its scope holds."""
+    with engine.connect() as connection, scoped(connection.connection.dbapi_connection, scope):
+        yield connection
 
-    def __init__(self, engine: Engine) -> None:
+
+class SqlReader:
+    """Meets the port Reader, for one scope.
+
+    Retired nodes answer to their own code and in their history, and are nowhere else.
+    """
+
+    def __init__(self, engine: Engine, scope: str) -> None:
         self._engine = engine
+        self._scope = scope
 
     def grid(self, code: str, at: datetime | None) -> dict[str, Any] | None:
         found = self._grids(select(grid_version).where(grid_version.c.code == code, holds(grid_version, at)))
@@ -58,16 +71,16 @@ class SqlReader:
     def centres(self, prefix: str) -> list[dict[str, Any]]:
         live = centre_version.c.retired.is_(False) & holds(centre_version, None)
         below = centre_version.c.grid_code.startswith(prefix, autoescape=True)
-        with self._engine.connect() as connection:
+        with looking(self._engine, self._scope) as connection:
             rows = connection.execute(select(centre_version).where(live, below).order_by("code")).mappings()
             return [mapping.centre_record(row) for row in rows]
 
     def posts(self, grid_code: str) -> list[dict[str, Any]]:
         live = post_version.c.retired.is_(False) & holds(post_version, None)
-        with self._engine.connect() as connection:
+        with looking(self._engine, self._scope) as connection:
             wanted = select(post_version).where(live, post_version.c.grid_code == grid_code).order_by("post_id")
             return [mapping.post_record(row) for row in connection.execute(wanted).mappings()]
 
     def _grids(self, query: Select[Any]) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
+        with looking(self._engine, self._scope) as connection:
             return [mapping.grid_record(row) for row in connection.execute(query).mappings()]

@@ -11,12 +11,14 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from chassis import logs
+from chassis import logs, tracing
 from chassis.clock import parse_time
 from chassis.errors import InvalidInput
+from chassis.nameko.call_context import CallContext
 from chassis.nameko.rpc import rpc
 from chassis.runner import run_service
 from chassis.settings import load_or_exit
+from contracts.rights.deciding import may
 from services.registry import bootstrap
 from services.registry.settings import Settings
 
@@ -35,36 +37,37 @@ class RegistryService:
 
     name = "registry"
     answers: Any = AnswersProvider()
+    call: Any = CallContext()
 
-    @rpc
+    @rpc(permission="grid.read")
     def get_grid(self, code: str, at: str | None = None) -> dict[str, Any]:
-        return self.answers.get_grid(text("code", code), moment(at))
+        return self.answers.get_grid(self.call.actor, text("code", code), moment(at))
 
-    @rpc
+    @rpc(permission="grid.read")
     def children(self, code: str, at: str | None = None) -> dict[str, Any]:
-        return self.answers.children(text("code", code), moment(at))
+        return self.answers.children(self.call.actor, text("code", code), moment(at))
 
-    @rpc
+    @rpc(permission="grid.read")
     def history(self, code: str) -> dict[str, Any]:
-        return self.answers.history(text("code", code))
+        return self.answers.history(self.call.actor, text("code", code))
 
-    @rpc
+    @rpc(permission="grid.locate")
     def locate(self, lat: float, lon: float, at: str | None = None) -> dict[str, Any]:
-        return self.answers.locate(number("lat", lat), number("lon", lon), moment(at))
+        return self.answers.locate(self.call.actor, number("lat", lat), number("lon", lon), moment(at))
 
-    @rpc
+    @rpc(permission="centre.read")
     def list_centres(self, prefix: str = "") -> dict[str, Any]:
-        return self.answers.list_centres(text("prefix", prefix or ""))
+        return self.answers.list_centres(self.call.actor, text("prefix", prefix or ""))
 
-    @rpc
+    @rpc(permission="post.read")
     def list_posts(self, grid_code: str) -> dict[str, Any]:
-        return self.answers.list_posts(text("grid_code", grid_code))
+        return self.answers.list_posts(self.call.actor, text("grid_code", grid_code))
 
-    @rpc
+    @rpc(permission="grid.read")
     def tree(self, prefix: str = "", depth: int | None = None) -> dict[str, Any]:
         if depth is not None and type(depth) is not int:
             raise InvalidInput("depth is a whole number", field="depth", rule="whole_number")
-        return self.answers.tree(text("prefix", prefix or ""), depth)
+        return self.answers.tree(self.call.actor, text("prefix", prefix or ""), depth)
 
 
 def text(field: str, value: object) -> str:
@@ -94,9 +97,12 @@ def moment(value: object) -> datetime | None:
 def main() -> None:
     settings = load_or_exit(Settings)
     logs.configure("registry", settings.log_level, settings.instance)
+    tracing.configure("registry")
     engine = bootstrap.service_engine(settings)
     AnswersProvider.answers = bootstrap.answers(engine)
-    run_service(RegistryService, settings, engine=engine, declare=partial(bootstrap.declare, settings.amqp_url))
+    run_service(
+        RegistryService, settings, engine=engine, declare=partial(bootstrap.declare, settings.amqp_url), may=may
+    )
 
 
 if __name__ == "__main__":

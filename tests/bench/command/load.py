@@ -88,7 +88,12 @@ async def open_loop(target: Target, per_second: float, seconds: float, first: in
     async def one(number: int, due: float) -> None:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         wire = free.pop() if free else await Wire(target).open()
-        await note(taken, wire, number, due)
+        try:
+            await note(taken, wire, number, due)
+        except asyncio.IncompleteReadError:
+            # A kept connection that had been idle was closed while the request was on its way.
+            wire = await Wire(target).open()
+            await note(taken, wire, number, due)
         free.append(wire)
 
     total = int(per_second * seconds)

@@ -74,7 +74,7 @@ def run(bed: Bed) -> list[Result]:
 
 def filled_database(bed: Bed) -> str:
     url = bed.database("deadlines")
-    engine = create_engine(url, name="bench", relay_port=0)
+    engine = create_engine(url, name="bench", relay_port=0, by_key=True)
     metadata = sa.MetaData()
     chassis_tables(metadata)
     metadata.create_all(engine)
@@ -162,7 +162,7 @@ def kill_in_turns(bed: Bed, url: str, cursor, replicas: list[subprocess.Popen[by
 
 def price(bed: Bed, url: str) -> Result:
     """Arm and cancel pairs a second, two commits a pair, one session."""
-    engine = create_engine(url, name="bench", relay_port=0)
+    engine = create_engine(url, name="bench", relay_port=0, by_key=True)
     script = bed.folder / "insert-delete.sql"
     script.write_text(PGBENCH, encoding="utf-8")
     later = datetime.now(UTC) + timedelta(hours=1)

@@ -19,5 +19,5 @@ def fire(connection, rows):
 
 if __name__ == "__main__":
     logs.configure("bench", "info")
-    engine = create_engine(os.environ["DATABASE_URL"], name="replica", relay_port=0)
+    engine = create_engine(os.environ["DATABASE_URL"], name="replica", relay_port=0, by_key=True)
     DeadlineClock(engine, chassis_tables(sa.MetaData()).deadline, fire).run(threading.Event())

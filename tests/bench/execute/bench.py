@@ -37,7 +37,7 @@ class Office:
     def __init__(self, bed: Bed, ending: ExitStack) -> None:
         url = bed.database("dispatch", role="dispatch")
         bootstrap.migrate(url)
-        self.engine = create_engine(url, name="bench", pool_size=2, relay_port=0)
+        self.engine = create_engine(url, name="bench", pool_size=2, relay_port=0, by_key=True)
         ending.callback(self.engine.dispose)
         environment = {"DATABASE_URL": url, "AMQP_URL": "amqp://nobody@127.0.0.1:1/", "WANGGE_HEALTH_PORT": "0"}
         environment["WANGGE_MASTER_KEY"] = DEVELOPMENT_MASTER_KEY

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,14 +18,14 @@ import psycopg2
 import sqlalchemy as sa
 
 from cli.stack.postgres import with_database
-from services.dispatch.application.ports import Actor
 from services.dispatch.bootstrap import Dispatch
 from services.dispatch.domain.centre import Centre
 from services.dispatch.domain.grid_tree import GridNode
 from tests.integration.dispatch.county import box, command
+from tests.support.callers import DEVELOPER
 
 COUNTY, TOWNS, TEAMS = "999999", 20, 60
-DEV = Actor("dev", "bench")
+DEV = replace(DEVELOPER, client="bench")
 PER_DAY, OPEN, TEMPLATES = 800, 100, 200
 AT_ONCE = 500
 IDLE = "idle"

@@ -14,7 +14,8 @@ from chassis.database import chassis_tables, create_engine, in_transaction
 from chassis.nameko.events import events
 from chassis.outbox import Outgoing
 from chassis.runner import run_service
-from chassis.settings import ProcessSettings, env, integer, load_or_exit
+from chassis.serving import ServingSettings
+from chassis.settings import env, integer, load_or_exit
 from tests.bench.hop.names import HOP, OWNER, SOURCE
 
 TABLES = chassis_tables(sa.MetaData())
@@ -22,15 +23,16 @@ seen = sa.table("seen", sa.column("message_id"))
 
 
 @dataclass(frozen=True)
-class Settings(ProcessSettings):
+class Settings(ServingSettings):
     amqp_url: str = env("AMQP_URL", secret=True)
     database_url: str = env("DATABASE_URL", secret=True)
+    health_host: str = env("WANGGE_HEALTH_HOST", default="127.0.0.1")
     health_port: int = env("WANGGE_HEALTH_PORT", parse=integer(0, 65535))
     rpc_workers: int = env("WANGGE_RPC_WORKERS", default=1, parse=integer(1, 100))
 
 
 settings = load_or_exit(Settings)
-engine = create_engine(settings.database_url, name="hop service")
+engine = create_engine(settings.database_url, name="hop service", by_key=True)
 
 
 class HopService:
@@ -53,5 +55,6 @@ def pass_on(connection, deliveries):
 if __name__ == "__main__":
     logs.configure("hop", settings.log_level)
     run_service(
-        HopService, settings, engine=engine, declare=lambda: topology.declare(settings.amqp_url, [SOURCE, OWNER], [HOP])
-    )
+        HopService, settings, engine=engine, may=lambda _actor, _permission: False,
+        declare=lambda: topology.declare(settings.amqp_url, [SOURCE, OWNER], [HOP]),
+    )  # fmt: skip

@@ -85,7 +85,7 @@ class Belt:
 
 
 def made_engine(bed: Bed) -> sa.Engine:
-    engine = create_engine(bed.database("relay"), name="bench", relay_port=0)
+    engine = create_engine(bed.database("relay"), name="bench", relay_port=0, by_key=True)
     metadata = sa.MetaData()
     chassis_tables(metadata)
     metadata.create_all(engine)

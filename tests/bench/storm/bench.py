@@ -137,6 +137,7 @@ def results(found: Found) -> list[Result]:
         f" p50 {at(accepted, 0.5) * 1000:.1f}, max {accepted[-1] * 1000:.1f} ms; other commands p50"
         f" {at(commands, 0.5) * 1000:.1f}, p99 {at(commands, 0.99) * 1000:.1f} ms; of {len(told.collision)} calls about"
         f" one collision {told.offered} were recognised when taken, {told.second_look} at a second look;"
+        f" {told.waited} times a desk found every team busy and asked again;"
         f" {len(late)} breaches, p50 {at(late, 0.5):.1f} ms late, max {at(late, 1):.1f}; at rest {found.drained:.1f} s"
         f" after the last; {'; '.join(found.wrong[:5]) or 'nothing wrong'}"
     )

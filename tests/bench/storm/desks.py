@@ -15,6 +15,7 @@ from cli.stack.address import Address
 from tests.bench.storm.plan import Call
 
 FIELD = ("accept", "depart", "arrive", "clear")
+ASKED_AGAIN_SECONDS, ASKED_AGAIN_TIMES = 10.0, 60
 LAST = {"resolve": {"outcome": "settled"}, "feedback": {"disposition": "18"}, "close": {}}
 
 
@@ -29,6 +30,8 @@ class Told:
     collision: list[str] = field(default_factory=list)
     offered: int = 0
     second_look: int = 0
+    waited: int = 0
+    """Times a desk found every team of its centre busy, and asked again."""
 
 
 class Api:
@@ -111,8 +114,8 @@ class Storm:
             self.told.second_look += bool(alike)
         if not alike:
             return False
-        oldest = min(each["incident_id"] for each in alike)
-        return await self._api.do(f"/v1/incidents/{incident}/merge", {"into": oldest}) is not None
+        known = min(alike, key=lambda each: (not each["primary"], each["incident_id"]))
+        return await self._api.do(f"/v1/incidents/{incident}/merge", {"into": known["incident_id"]}) is not None
 
     async def _live(self, call: Call, incident: str) -> None:
         path = f"/v1/incidents/{incident}"
@@ -120,15 +123,31 @@ class Storm:
         if await self._api.do(f"{path}/push", {}) is None:
             return
         await self._pause(call, "assign")
-        given = await self._api.do(f"{path}/assignments", {"auto": True})
+        given = await self._given(path)
         if given is None:
             return
         for step in FIELD:
             await self._pause(call, step)
-            await self._api.do(f"/v1/assignments/{given['assignment_id']}/{step}", {})
+            told = (
+                self._api.do(f"/v1/assignments/{each['assignment_id']}/{step}", {}) for each in given["assignments"]
+            )
+            await asyncio.gather(*told)
         for step, body in LAST.items():
             await self._pause(call, step)
             await self._api.do(f"{path}/{step}", body)
+
+    async def _given(self, path: str) -> dict[str, Any] | None:
+        """Whom one command has sent, once there is a team to send; None when it was refused for anything else."""
+        for _ in range(ASKED_AGAIN_TIMES):
+            status, told = await self._api.post(f"{path}/assignments", {"auto": True})
+            if told.get("code") != "no_team_available":
+                break
+            self.told.waited += 1
+            await asyncio.sleep(ASKED_AGAIN_SECONDS / self._factor)
+        if status >= 300:
+            self.told.refused[f"assignments {status} {told.get('code')}"] += 1
+            return None
+        return told
 
     async def _pause(self, call: Call, step: str) -> None:
         await asyncio.sleep(call.pauses[step] / self._factor)

@@ -52,6 +52,7 @@ def _elsewhere(dice: random.Random) -> dict[str, object]:
 
 
 def _collision(dice: random.Random) -> dict[str, object]:
+    """A report of it. Three in ten tell of injured, who need an ambulance beside the patrol."""
     place = {name: dice.gauss(value, SPREAD_DEGREES) for name, value in COLLISION.items()}
     category = "traffic_collision_injury" if dice.random() < 0.3 else "traffic_collision"
     return {"source": "police", "category": category, "location": place, "summary": dice.choice(WORDS)}

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from chassis.database import database_now, in_transaction
 from chassis.deadlines import Deadline, arm
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,7 +79,10 @@ def test_each_deadline_fires_exactly_once_and_in_time_when_one_of_three_replicas
     assert {row.subject for row in rows} == subjects
     with engine.connect() as connection:
         assert connection.execute(sa.select(tables["deadline"])).all() == []
-    assert {"a", "b"} <= {row.replica for row in rows}
+    # Which of the two that are left takes over is nobody's promise; that one of them does, is.
+    firing = {row.replica for row in rows}
+    assert "a" in firing
+    assert firing & {"b", "c"}
     late = sorted(row.late_seconds for row in rows)
     assert late[0] >= 0
     # A busy machine may deschedule all three for a moment; the promise is judged on 99 of 100.

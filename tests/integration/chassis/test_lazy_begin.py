@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from chassis.database import after_commit, create_engine, in_transaction
 from chassis.errors import Unavailable
 from chassis.lazy_begin import LazyConnection
+from chassis.scope import scope_of
 from chassis.script import Script
 
 pytestmark = pytest.mark.integration
@@ -179,3 +180,45 @@ def test_a_script_leaves_in_the_order_it_was_written_and_its_hooks_run_after_the
     with engine.connect() as connection:
         assert connection.execute(sa.select(incident.c.seen)).scalars().all() == [2]
     assert told == ["committed"]
+
+
+def test_a_scope_travels_with_the_begin_and_ends_with_its_transaction(raw):
+    sent = []
+
+    class Watching(type(raw.cursor())):
+        def execute(self, query, vars=None):
+            super().execute(query, vars)
+            sent.append(self.query)
+
+    raw.scope = "999999001"
+    with raw.cursor(cursor_factory=Watching) as cursor:
+        cursor.execute("SELECT current_setting('app.scope', true), %s", ("%",))
+        assert cursor.fetchone() == ("999999001", "%")
+    raw.commit()
+    raw.scope = None
+    with raw.cursor(cursor_factory=Watching) as cursor:
+        cursor.execute("SELECT current_setting('app.scope', true)")
+        assert cursor.fetchone()[0] in (None, "")
+    assert len(sent) == 2
+
+
+def test_a_transaction_has_the_scope_it_was_begun_with_and_the_next_one_of_its_connection_has_none(chassis_url):
+    engine = create_engine(chassis_url, name="scopes", pool_size=1)
+
+    def scope(connection):
+        return connection.exec_driver_sql("SELECT current_setting('app.scope', true)").scalar_one() or None
+
+    assert in_transaction(engine, scope, scope="12") == "12"
+    assert in_transaction(engine, scope) is None
+    with pytest.raises(sa.exc.DBAPIError):
+        in_transaction(engine, lambda connection: connection.exec_driver_sql("SELECT 1 / 0"), scope="34")
+    assert in_transaction(engine, scope) is None
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "scope"),
+    [((), "-"), (("",), "*"), (("99", "98"), "99,98"), (("99", ""), "*"), (("x", "9'", "九", "1 "), "-")],
+)
+def test_a_scope_is_made_of_digits_and_nothing_else(prefixes, scope):
+    assert scope_of(prefixes) == scope

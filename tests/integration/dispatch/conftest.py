@@ -50,11 +50,13 @@ def database_url(migrated_url):
     with engine.begin() as connection:
         # TRUNCATE fires the trigger that keeps the timeline append-only; its owner may switch it off for a test.
         connection.execute(sa.text("ALTER TABLE timeline DISABLE TRIGGER timeline_append_only"))
+        connection.execute(sa.text("ALTER TABLE denial DISABLE TRIGGER denial_append_only"))
         connection.execute(sa.text(
             "TRUNCATE incident, assignment, timeline, breach, contact, team, grid_node, centre, post, outbox, inbox,"
-            " idempotency, deadline"
+            " idempotency, deadline, denial"
         ))  # fmt: skip
         connection.execute(sa.text("ALTER TABLE timeline ENABLE TRIGGER timeline_append_only"))
+        connection.execute(sa.text("ALTER TABLE denial ENABLE TRIGGER denial_append_only"))
         connection.execute(
             sa.text("DELETE FROM sla_policy WHERE policy_id NOT IN ('115', 'hazard', 'demand', 'whistle')")
         )

@@ -2,16 +2,16 @@
 
 import itertools
 
-from services.dispatch.application.ports import Actor
 from services.dispatch.domain.centre import Centre
 from services.dispatch.domain.grid_tree import GridNode
+from tests.support.callers import DEVELOPER
 
 COUNTY, TOWN, COMMUNITY, GRID = "999999", "999999001", "999999001001", "999999001001001"
 WEST, EAST = f"{GRID}01", f"{GRID}02"
 COUNTY_CENTRE, TOWN_CENTRE, STATION = "C-999999", "C-999999001", "C-999999001001"
 # Inside WEST and inside EAST: the two share the border at longitude 119.5.
 IN_WEST, IN_EAST = {"lat": 29.5, "lon": 119.25}, {"lat": 29.5, "lon": 119.75}
-DEV = Actor("dev", "dev-token")
+DEV = DEVELOPER
 LEVELS = {6: "county", 9: "town", 12: "community", 15: "grid", 17: "micro_grid"}
 _numbers = itertools.count(1)
 

@@ -10,6 +10,7 @@ import pytest
 
 from contracts import catalogue, envelope
 from services.dispatch.application import queries
+from services.dispatch.application.access import wall_of
 from services.dispatch.domain.assignment import Roster
 from services.dispatch.domain.clocks import Breach
 from services.dispatch.domain.incident import Note
@@ -120,7 +121,7 @@ def test_an_incident_comes_back_from_its_rows_as_it_was_saved(dispatch, do, inci
 
     for saved in dispatch.transactions(copy_all):
         assert saved.past_stamps or saved.merge is not None
-        assert dispatch.looks(lambda look, saved=saved: look.find(saved.id)) == saved
+        assert dispatch.looks(lambda look, saved=saved: look.find(saved.id), wall_of(DEV)) == saved
 
 
 def copy_of(incident, new_id):

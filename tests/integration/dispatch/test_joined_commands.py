@@ -2,13 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from threading import Event, Semaphore
 
 import pytest
 import sqlalchemy as sa
 
+from chassis.actor import Actor
 from chassis.nameko.problems import problem_of
 from contracts import envelope
+from services.dispatch.adapters.nearby import MOST
+from services.dispatch.application import queries
 from services.dispatch.application.execute import execute_together
 from services.dispatch.application.ports import Request
 from services.dispatch.bootstrap import KEPT_FOR_COMMANDS
@@ -56,11 +60,11 @@ def test_each_event_belongs_to_the_trace_of_its_own_command(together, rows):
 
 def test_one_outside_its_jurisdiction_is_refused_and_its_neighbour_is_not(together, incident):
     here, there = incident(location=IN_WEST), incident(location=IN_EAST)
-    limited = replace(DEV, jurisdiction="999999001001", client="limited")
+    limited = Actor("p-0002", "desk", ("dispatcher",), ("999999002",))
     note = [command("incident.note", incident=each, data={"note": "备注"}) for each in (here, there)]
-    (own,), (others,) = together(Request(note[:1], DEV), Request(note[1:], replace(limited, jurisdiction="0000")))
+    (own,), (others,) = together(Request(note[:1], DEV), Request(note[1:], limited))
     assert own["ok"]
-    assert others["problem"]["code"] == "outside_jurisdiction"
+    assert others["problem"]["code"] == "unknown_incident"
 
 
 def test_a_hundred_callers_at_once_each_get_their_own_answer_in_fewer_transactions(dispatch, rows):
@@ -73,6 +77,21 @@ def test_a_hundred_callers_at_once_each_get_their_own_answer_in_fewer_transactio
     assert told == [f"n-many-{number}" for number in range(100)]
     ((transactions,),) = rows("SELECT count(DISTINCT xmin::text) FROM incident")
     assert transactions < 100
+
+
+def test_a_call_for_help_does_not_wait_for_an_incident_that_somebody_else_holds(dispatch, incident, engine):
+    held = incident()
+
+    def note(number):
+        return dispatch.execute([command("incident.note", incident=held, data={"note": f"备注{number}"})], DEV)[0]
+
+    with ThreadPoolExecutor(6) as pool, engine.connect() as other, other.begin():
+        other.execute(sa.text("SELECT FROM incident WHERE incident_id = :id FOR UPDATE"), {"id": held})
+        waiting = [pool.submit(note, number) for number in range(6)]
+        calls = [command("incident.create", data=call_for_help()) for _ in range(2)]
+        assert [answer["ok"] for answer in dispatch.execute(calls, DEV)] == [True, True]
+        assert not any(each.done() for each in waiting)
+    assert all(each.result(20)["ok"] for each in waiting)
 
 
 def test_a_view_shows_its_own_moment_although_others_follow_in_the_same_transaction(together, incident, rows):
@@ -107,6 +126,26 @@ def test_likely_duplicates_are_found_among_stored_ones_and_those_of_the_same_bat
     }  # fmt: skip
 
 
+def test_the_incident_that_others_stand_under_is_the_first_to_be_found_among_hundreds_of_reports(
+    together, do, incident, dispatch
+):
+    began = datetime.now(UTC) - timedelta(minutes=10)
+    root, first = (incident(location=IN_WEST, occurred_at=began + timedelta(seconds=n)) for n in range(2))
+    do("incident.merge", incident=first, data={"into": root})
+    # More than are looked at, and every one nearer in time than the root.
+    reports = [command("incident.create", data=call_for_help(f"n-{n}", location=IN_WEST)) for n in range(MOST + 10)]
+    assert all(answer["ok"] for answer in dispatch.execute(reports, DEV))
+    alike = dispatch.ask(queries.likely_duplicates, DEV, {"category": "medical", "location": IN_WEST})
+    shown = [(each["incident_id"], each["primary"]) for each in alike["likely_duplicates"]]
+    assert shown[0] == (root, True)
+    assert not any(primary for _, primary in shown[1:])
+    # In one transaction with its merge as well.
+    other, call = incident(location=IN_WEST), command("incident.create", data=call_for_help("n-x", location=IN_WEST))
+    merge = command("incident.merge", incident=root, data={"into": other})
+    _, [taken] = together(Request([merge], DEV), Request([call], DEV))
+    assert taken["result"]["likely_duplicates"][0]["incident_id"] == other
+
+
 def test_likely_duplicates_are_read_from_the_small_indexes(engine, dispatch):
     with engine.connect() as connection:
         names = connection.execute(
@@ -118,14 +157,14 @@ def test_likely_duplicates_are_read_from_the_small_indexes(engine, dispatch):
 def test_slow_reports_leave_connections_to_commands(dispatch, engine, incident):
     number, gate, begun = incident(), Event(), Semaphore(0)
 
-    def slow(_reading):
+    def slow(_reading, _actor):
         begun.release()
         gate.wait(20)
         return {}
 
     places = engine.pool.size() - KEPT_FOR_COMMANDS
     with ThreadPoolExecutor(places + 2) as pool:
-        reports = [pool.submit(dispatch.ask, slow) for _ in range(places + 2)]
+        reports = [pool.submit(dispatch.ask, slow, DEV) for _ in range(places + 2)]
         for _ in range(places):
             assert begun.acquire(timeout=10)
         note = command("incident.note", incident=number, data={"note": "备注"})

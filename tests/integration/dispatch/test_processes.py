@@ -24,6 +24,8 @@ from tests.integration.dispatch.county import (
     call_for_help,
     command,
 )
+from tests.support.callers import header
+from tests.support.eventually import eventually as wait_until
 
 pytestmark = pytest.mark.integration
 CENTRE = {
@@ -43,8 +45,7 @@ class Peer:
 
     def call(self, method, **arguments):
         self.channel.queue_bind(self.queue, "nameko-rpc", self.queue)
-        actor = {"subject": "dev", "client": "dev-token", "roles": ["ops"], "jurisdiction": ""}
-        headers = {"nameko.deadline": int((time.time() + 10) * 1000), "nameko.actor": json.dumps(actor)}
+        headers = {"nameko.deadline": int((time.time() + 10) * 1000), **header("dispatch")}
         body = json.dumps({"args": [], "kwargs": arguments}).encode()
         self.send("nameko-rpc", f"dispatch.{method}", body, reply_to=self.queue, headers=headers)
         return self.answer()["result"]
@@ -140,6 +141,7 @@ def test_every_query_answers_as_its_contract_says(service, peer, team):
         "sla_report": {"by": "hour", "exercise": "include"},
         "sla_breaches": {"limit": 10},
         "get_team": {"team": "E50"},
+        "get_teams": {"teams": []},
         "list_teams": {"available": True},
         "list_centres": {},
         "board": {},
@@ -255,3 +257,34 @@ def test_events_leave_through_the_relay_in_order_and_a_deadline_fires_in_the_sid
     assert told[-1]["data"]["chain"] == row.head
     late = datetime.fromisoformat(told[2]["recordedat"]) - datetime.fromisoformat(told[2]["data"]["due_at"])
     assert 0 <= late.total_seconds() < 0.1
+
+
+def test_a_command_over_amqp_has_the_rights_of_the_user_who_published_it(broker, peer, process, dispatch, rows):
+    user = pika.URLParameters(broker).credentials.username
+    actors = {user: {"roles": ["integration"], "jurisdictions": [TOWN]}}
+    create = command("incident.create", data=call_for_help("n-user"))
+    close = command("incident.close", incident="police110:n-user")
+    with process("service", broker, WANGGE_AMQP_ACTORS=json.dumps(actors)):
+        answers = []
+        for told, sender in ((create, {"user_id": user}), (close, {"user_id": user}), (close, {})):
+            peer.send("dispatch.commands", told["command"], json.dumps(told).encode(), reply_to=peer.queue, **sender)
+            answers.append(in_outbox(rows, len(answers) + 1))
+    assert [answer.get("problem", {}).get("code") for answer in answers] == [None, "forbidden", "unauthenticated"]
+    assert [tuple(row) for row in rows("SELECT subject, asked, rule FROM denial ORDER BY recorded_at")] == [
+        (f"amqp:{user}", "incident.close", "role"), ("nobody", "AMQP incident.close", "sender"),
+    ]  # fmt: skip
+    assert rows("SELECT DISTINCT by FROM timeline")[0].by == f"amqp:{user}"
+
+
+def in_outbox(rows, number):
+    """The newest answer that waits for the sidecar, once there are that many."""
+    found = eventually_rows(rows, number)
+    return json.loads(bytes(found[-1].body))
+
+
+def eventually_rows(rows, number):
+    def waiting():
+        found = rows("SELECT body FROM outbox WHERE exchange = '' ORDER BY id")
+        return found if len(found) >= number else None
+
+    return wait_until(waiting, within=10)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.dispatch import bootstrap
 from tests.integration.dispatch.county import DEV, call_for_help, command
 
-pytestmark = [pytest.mark.integration, pytest.mark.bench]
+pytestmark = [pytest.mark.integration, pytest.mark.bench, pytest.mark.alone]
 STEPS = ("accept", "depart", "arrive", "clear")
 BATCH = 500
 # Brings every push clock to one evenly spread moment, in the deadline and in the clock that the aggregate judges by.

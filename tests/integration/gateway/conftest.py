@@ -8,9 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.integration.gateway.county_accounts import CountyAccounts
 from tests.integration.gateway.responder import Responder, accepting
 from tests.integration.gateway.running import GatewayProcess
 from tests.integration.gateway.stream import SMALL_RING, EventSource
+from tests.support.databases import DatabaseFactory
 from tests.support.vhosts import VhostFactory
 
 
@@ -102,3 +104,27 @@ def own(new_vhost: VhostFactory) -> EventSource:
 def http(running: GatewayProcess) -> Iterator[httpx.Client]:
     with running.client(timeout=20) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def county(new_database: DatabaseFactory) -> CountyAccounts:
+    return CountyAccounts(new_database("gateway", role="gateway"))
+
+
+@pytest.fixture(scope="module")
+def pair(
+    vhost: str, dispatch: Responder, county: CountyAccounts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
+    """Two gateways behind one (imagined) balancer."""
+    at = tmp_path_factory.mktemp("pair")
+    environment = {"DATABASE_URL": county.url, "WANGGE_TRUSTED_PROXIES": "127.0.0.0/8"}
+    with (
+        GatewayProcess(vhost, at / "one.log", **environment) as one,
+        GatewayProcess(vhost, at / "two.log", **environment) as two,
+    ):
+        yield one, two
+
+
+@pytest.fixture
+def one(pair: tuple[GatewayProcess, GatewayProcess]) -> GatewayProcess:
+    return pair[0]

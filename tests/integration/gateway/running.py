@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -30,12 +31,17 @@ def free_port() -> int:
 class GatewayProcess:
     """`python -m gateway` while its `with` block lasts; can be stopped, killed and started again on the same port."""
 
-    def __init__(self, amqp_url: str, log: Path, **environment: str) -> None:
+    def __init__(self, amqp_url: str, log: Path, module: str = "gateway", **environment: str) -> None:
+        self._module = module
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.authority: str | bool = environment.pop("AUTHORITY", True)
+        """Path of the certificate to trust; of a gateway that speaks TLS."""
+        scheme = "https" if "WANGGE_TLS_KEY" in environment else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.log = log
         self._environment = {
-            **os.environ,
+            # A server named for the tests' own databases is not the gateway's.
+            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
             "AMQP_URL": amqp_url,
             "WANGGE_TOKEN": TOKEN,
             "WANGGE_HTTP_PORT": str(self.port),
@@ -58,14 +64,14 @@ class GatewayProcess:
         """Start and wait until ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway"], env=self._environment, stdout=log, stderr=log, cwd=ROOT
+                [sys.executable, "-m", self._module], env=self._environment, stdout=log, stderr=log, cwd=ROOT
             )
-        eventually(self.is_ready, within=20)
+        eventually(self.is_ready, within=60)
 
     def is_ready(self) -> bool:
         """The answer of /ready."""
         try:
-            return httpx.get(f"{self.url}/ready", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}/ready", timeout=2, verify=self._trusted()).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -102,6 +108,10 @@ class GatewayProcess:
         held = psutil.Process(self._process.pid).net_connections("tcp")
         return sum(bool(each.raddr) and each.laddr.port == self.port for each in held)
 
-    def client(self, timeout: float = 15) -> httpx.Client:
+    def client(self, timeout: float = 15, token: str = TOKEN) -> httpx.Client:
         """A client with the token."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=timeout)
+        shown = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=shown, timeout=timeout, verify=self._trusted())
+
+    def _trusted(self) -> ssl.SSLContext | bool:
+        return ssl.create_default_context(cafile=self.authority) if isinstance(self.authority, str) else True

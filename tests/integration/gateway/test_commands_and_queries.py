@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import httpx
 
+from chassis.assertions import DEVELOPMENT_ACTOR_KEY, Verifier, public_key_of
+from gateway.security.token import DEVELOPER
 from tests.integration.gateway.responder import Responder, Silence, problem
 
 INCIDENT = "0190a0c2-7e1a-7000-8000-0000000000aa"
@@ -163,12 +164,8 @@ def test_a_call_carries_its_actor_its_deadline_and_its_trace(client: httpx.Clien
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     client.get("/v1/board", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
     (call,) = fresh.seen
-    assert json.loads(call.headers["nameko.actor"]) == {
-        "subject": "dev",
-        "client": "dev-token",
-        "roles": ["ops"],
-        "jurisdiction": "",
-    }
+    recognise = Verifier(public_key_of(DEVELOPMENT_ACTOR_KEY), "dispatch", mode="development")
+    assert recognise(call.headers["nameko.actor"]) == DEVELOPER
     now_ms = time.time() * 1000
     assert now_ms - 1500 < call.headers["nameko.deadline"] < now_ms + 1500
     assert 0 < call.expiration_ms <= 1500
@@ -216,6 +213,15 @@ def test_a_service_that_is_unavailable_for_a_moment_is_asked_again_with_the_same
     assert client.post("/v1/incidents", json=CREATE).status_code == 201
     first, second = fresh.commands()
     assert first == second
+
+
+def test_a_question_that_meets_a_replica_of_the_release_before_is_asked_of_another(
+    client: httpx.Client, fresh: Responder
+) -> None:
+    answers = [{"problem": problem("unknown_method", 501)}, {"problem": problem("unknown_method", 501)}]
+    fresh.handler = lambda _method, _arguments: answers.pop() if answers else {"result": {"denials": []}}
+    assert client.get("/v1/audit/denials").json() == {"denials": []}
+    assert [call.method for call in fresh.seen] == ["list_denials"] * 3
 
 
 def test_an_error_inside_a_service_shows_nothing_of_its_cause(client: httpx.Client, fresh: Responder) -> None:

@@ -80,7 +80,7 @@ def test_every_line_is_answered_in_order_with_its_number(client: httpx.Client, f
     assert [answer["result"]["key"] for answer in answers] == [f"k{number}" for number in range(1, 1204)]
     assert all(answer["ok"] for answer in answers)
     assert summary.pop("seconds") > 0
-    assert summary == {"lines": 1203, "accepted": 1203, "refused": 0, "replayed": 0, "unavailable": 0}
+    assert summary == {"lines": 1203, "accepted": 1203, "waiting": 0, "refused": 0, "replayed": 0, "unavailable": 0}
     assert [entry["key"] for entry in fresh.commands()] == [f"k{number}" for number in range(1, 1204)]
     assert max(len(call.arguments["commands"]) for call in fresh.seen) <= 500
 

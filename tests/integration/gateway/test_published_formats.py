@@ -14,13 +14,11 @@ from tests.support.incident_views import INCIDENT_ID, TEAM_ID, incident, team
 
 def telling(view: dict[str, Any], *teams: dict[str, Any]) -> Handler:
     """Dispatch with one incident and some teams."""
-    by_id = {each["team_id"]: each for each in teams}
 
     def answer(method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if method == "get_incident":
             return {"result": view}
-        found = by_id.get(arguments["team"])
-        return {"result": found} if found else {"problem": problem("unknown_team", 404)}
+        return {"result": {"teams": [each for each in teams if each["team_id"] in arguments["teams"]]}}
 
     return answer
 
@@ -38,7 +36,7 @@ def test_an_eido_is_made_of_the_incident_with_its_timeline_and_its_teams(
     asked = [(call.method, call.arguments) for call in fresh.seen]
     assert asked == [
         ("get_incident", {"incident": INCIDENT_ID, "include": ["timeline"]}),
-        ("get_team", {"team": TEAM_ID}),
+        ("get_teams", {"teams": [TEAM_ID]}),
     ]
 
 

@@ -8,6 +8,8 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +18,7 @@ from chassis.database import create_engine
 from cli.county.make import write_county
 from cli.county.plan import Bounds, CountyPlan, sizes
 from services.registry import bootstrap
+from tests.support.callers import DEVELOPER
 from tests.support.eventually import eventually
 
 BOX = Bounds(119.60, 29.00, 119.70, 29.08)
@@ -67,7 +70,8 @@ def take(database_url):
 
 @pytest.fixture
 def answers(engine):
-    return bootstrap.answers(engine)
+    made = bootstrap.answers(engine)
+    return replace(made, **{each.name: partial(getattr(made, each.name), DEVELOPER) for each in fields(made)})
 
 
 def edited(files, code, *, geometry=None, **properties):

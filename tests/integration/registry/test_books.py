@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from contracts import answers as contract
 from contracts import catalogue, envelope
+from contracts.names import routing_key
 from services.registry.domain.errors import Refusal
 
 MICRO = "99999900100100101"
@@ -54,11 +55,12 @@ def test_every_change_is_an_event_of_the_contract_in_the_same_transaction(take, 
     report = take(county_files)
     events = outbox(engine)
     assert len(events) == report.events
-    assert {key for _, key, _, _ in events} == {
+    assert {event.type for *_, event in events} == {
         f"wangge.registry.{each}.changed.v1" for each in ("grid", "centre", "post")
     }
     for exchange, key, order_key, event in events:
-        assert (exchange, event.type, event.subject, event.source) == ("registry.events", key, order_key, "/registry")
+        assert (exchange, event.subject, event.source) == ("registry.events", order_key, "/registry")
+        assert key == routing_key(event.type, event.jurisdiction)
         assert event.sequence == event.data["version"] == 1
         catalogue.dump_data(event.type, event.data)
     county = events[0][3]

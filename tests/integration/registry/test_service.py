@@ -12,6 +12,7 @@ import shapely
 import sqlalchemy as sa
 
 from contracts import envelope
+from tests.support.callers import header
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +30,7 @@ class Caller:
         correlation = uuid.uuid4().hex
         properties = pika.BasicProperties(
             reply_to=self._queue, correlation_id=correlation, content_type="application/json",
-            headers={"nameko.deadline": int((time.time() + 10) * 1000)},
+            headers={"nameko.deadline": int((time.time() + 10) * 1000), **header("registry")},
         )  # fmt: skip
         body = json.dumps({"args": [], "kwargs": arguments}).encode()
         self._channel.basic_publish("nameko-rpc", f"registry.{method}", body, properties, mandatory=True)

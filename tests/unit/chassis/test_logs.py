@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis import logs
 from chassis.logs import REDACTED, redact, scrub
 
 ROOT = Path(__file__).parents[3]
@@ -115,3 +116,28 @@ def test_row_values_that_the_database_quotes_are_blanked():
 
 def test_the_root_logger_is_left_alone_until_configured():
     assert all("structlog" not in type(handler.formatter).__module__ for handler in logging.getLogger().handlers)
+
+
+PIECES = [
+    *PHONES,
+    *ID_NUMBERS,
+    "+1      2",
+    "\nDETAIL: x",
+    "LINE 1: y",
+    "CONTEXT:",
+    "[parameters:",
+    "a://b:c@d",
+    " ",
+    "-",
+    "1",
+    "09",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=8).map("".join))
+def test_what_is_passed_over_quickly_is_what_there_is_nothing_to_blank_in(text):
+    rules = ((logs._URL_PASSWORD, r"\1:***@"), (logs._ROW_VALUES, REDACTED), (logs._NUMBERS, REDACTED))
+    whole = text
+    for rule, instead in rules:
+        whole = rule.sub(instead, whole)
+    assert scrub(text) == whole

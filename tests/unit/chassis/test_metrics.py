@@ -5,8 +5,8 @@ from prometheus_client import REGISTRY, generate_latest
 from chassis import metrics
 
 # A gauge that counts things names the things.
-COUNTED = ("_messages", "_readers", "_in_flight", "_catching_up", "_calls")
-UNITS = ("_seconds", "_bytes", "_total", "_connected", "_armed", "_rank", "_offset", *COUNTED)
+COUNTED = ("_messages", "_readers", "_in_flight", "_catching_up", "_calls", "_keys", "_incidents")
+UNITS = ("_seconds", "_bytes", "_total", "_ratio", "_connected", "_armed", "_rank", "_offset", *COUNTED)
 
 
 def ours():
@@ -23,7 +23,19 @@ def test_every_metric_says_what_it_is_and_in_which_unit():
 
 
 def test_labels_cannot_hold_a_person_or_an_id():
-    allowed = {"exchange", "reason", "handler", "outcome", "method", "sqlstate", "kind"}
+    allowed = {
+        "exchange",
+        "reason",
+        "handler",
+        "outcome",
+        "method",
+        "sqlstate",
+        "kind",
+        "said_by",
+        "permission",
+        "rule",
+        "table",
+    }
     for value in vars(metrics).values():
         assert set(getattr(value, "_labelnames", ())) <= allowed
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.dispatch.application.ports import Actor, KeyTaken, Neighbour, Page
+from services.dispatch.application.ports import KeyTaken, Neighbour, Page
 from services.dispatch.domain.policy import PolicyBook, built_in_policies
 from services.dispatch.domain.states import OPEN_ASSIGNMENT, OPEN_INCIDENT
+from tests.support.callers import DEVELOPER
 from tests.unit.dispatch.builders import COMMUNITY, COUNTY, MICRO, T0, TOWN, centre, tree
 
-ACTOR = Actor("dev", "dev-token", ("ops",))
+ACTOR = DEVELOPER
 
 
 class FakePlaces:
@@ -77,7 +78,7 @@ class FakeIncidents:
             for i in self.rows.values()
             if query.since <= i.received_at <= query.until and i.exercise == query.exercise
         )
-        return [Neighbour.of(i) for i in inside if i.state in OPEN_INCIDENT]
+        return [Neighbour.of(i, primary=bool(self.duplicates_of(i.id))) for i in inside if i.state in OPEN_INCIDENT]
 
     def chain_head(self, incident_id):
         return bytes(32)
@@ -108,10 +109,15 @@ class FakeTeams:
             )  # fmt: skip
         return sorted(self.rows.values(), key=lambda each: each.call_sign)
 
+    def of_member(self, subject):
+        return frozenset(
+            each.id for each in self.rows.values() if any(subject in (m.reference, m.stand_in) for m in each.members)
+        )
+
     def free(self, skills):
         return [
             each for each in self.candidates()
-            if each.in_service and each.open_assignments < each.capacity and set(skills) <= set(each.skills)
+            if each.in_service and each.open_assignments < each.capacity and (not skills or {*skills} & {*each.skills})
         ]  # fmt: skip
 
 
@@ -148,13 +154,19 @@ class Twin(KeyTaken):
     """Somebody else answered the key first; carries what they committed."""
 
 
+class FakeDenials(list):
+    """The record; `add` is the port's word for it."""
+
+    add = list.append
+
+
 class FakeUnit:
     def __init__(self, now: datetime = T0):
         self.incidents = FakeIncidents()
         self.teams = FakeTeams(self.incidents)
         self.places, self.places_writer = FakePlaces(), FakePlacesWriter()
         self.policies = PolicyBook(built_in_policies())
-        self.contacts, self.answers = FakeVault(), FakeAnswers()
+        self.contacts, self.answers, self.denials = FakeVault(), FakeAnswers(), FakeDenials()
         self.now = now
         self.flushes = 0
         self.locked: list = []
@@ -212,6 +224,13 @@ class FakeReading:
     def find_reference(self, system, number):
         return self.unit.incidents.by_reference(system, number)
 
+    def answered(self, client, key):
+        row = self.unit.answers.rows.get((client, key))
+        return None if row is None else row.answer
+
+    def elsewhere(self, incident_id, system, number):
+        return None
+
     def page(self, filters, limit, cursor):
         if cursor not in (None, "next"):
             raise ValueError(cursor)
@@ -232,6 +251,9 @@ class FakeReading:
 
     def teams(self):
         return self.unit.teams.candidates()
+
+    def teams_of(self, subject):
+        return self.unit.teams.of_member(subject)
 
     def call_signs(self, team_ids):
         return {each: self.unit.teams.get(each).call_sign for each in team_ids}
@@ -257,4 +279,5 @@ class FakeReading:
 def problem_of(error):
     kinds = {"invalid": 422, "not_found": 404, "conflict": 409, "forbidden": 403, "precondition": 412}
     problem = {"code": getattr(error, "code", "internal"), "status": kinds.get(getattr(error, "kind", ""), 500)}
-    return {**problem, "field": getattr(error, "field", None), **getattr(error, "extra", {})}
+    told = {"field": getattr(error, "field", None), "rule": getattr(error, "rule", None)}
+    return {**problem, **told, **getattr(error, "extra", {})}

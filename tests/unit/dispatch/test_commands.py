@@ -1,5 +1,6 @@
 """What each command does: intake, offers, contact details, merging, teams, corrections."""
 
+from chassis.actor import Actor
 from tests.unit.dispatch.asking import create, incident, on, run, tell
 from tests.unit.dispatch.fakes import ACTOR
 
@@ -128,10 +129,14 @@ def test_a_team_sent_on_a_duplicate_arrives_for_the_root_too(database):
     assert str(incident(database, "1").state) == "on_scene"
 
 
-def test_an_incident_outside_the_actors_jurisdiction_is_forbidden(database):
+def test_an_incident_outside_the_actors_jurisdiction_is_not_there(database):
     run(database, create())
-    (answer,) = run(database, on("incident.push"), actor=ACTOR.__class__("x", "x", (), "999999002"))
-    assert answer["problem"]["code"] == "outside_jurisdiction"
+    elsewhere = Actor("x", "desk", ("dispatcher",), ("999999002",))
+    (answer,) = run(database, on("incident.push"), actor=elsewhere)
+    (absent,) = run(database, on("incident.push", "none"), actor=elsewhere)
+    assert answer["problem"] == absent["problem"]
+    assert (answer["problem"]["code"], answer["problem"]["status"]) == ("unknown_incident", 404)
+    assert incident(database).version == 1
 
 
 def test_the_view_is_the_whole_incident_and_is_given_again_with_the_key(database):

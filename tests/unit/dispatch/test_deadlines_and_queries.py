@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from chassis.actor import Actor
 from contracts.answers import dump_answer
 from contracts.names import registry_event
 from services.dispatch.application import index, queries, reports
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.execute import execute
-from services.dispatch.application.ports import Figures, Fired, Group
+from services.dispatch.application.ports import Figures, Fired, Group, Sight
 from services.dispatch.domain.errors import Invalid, NotFound
 from tests.unit.dispatch.builders import COUNTY, T0, TOWN, team, types
 from tests.unit.dispatch.fakes import ACTOR, FakeDatabase, FakeReading, FakeUnit, problem_of
@@ -120,10 +121,11 @@ def test_every_view_is_one_that_the_contract_knows(unit):
             reading, ACTOR, {"location": {"lat": 30.0, "lon": 120.0}, "category": "medical"}
         ),
         "dispatch.get_team": queries.get_team(reading, ACTOR, "T1"),
+        "dispatch.get_teams": queries.get_teams(reading, ACTOR, []),
         "dispatch.list_teams": queries.list_teams(reading, ACTOR, available=True),
         "dispatch.list_centres": queries.list_centres(reading, ACTOR, prefix=TOWN),
         "dispatch.sla_breaches": reports.sla_breaches(reading, ACTOR, {"since": "2026-01-01T00:00:00+08:00"}),
-        "dispatch.get_policies": reports.get_policies(reading),
+        "dispatch.get_policies": reports.get_policies(reading, ACTOR),
     }
     for name, answer in answers.items():
         dump_answer(name, answer)
@@ -164,10 +166,8 @@ def test_a_bad_question_names_what_is_wrong(unit, ask, field):
 
 
 def test_an_actor_sees_its_jurisdiction_only(unit):
-    reading, other = FakeReading(unit), ACTOR.__class__("x", "x", (), "999999002")
+    reading, other = FakeReading(unit), Actor("x", "desk", ("dispatcher",), ("999999002",))
     with pytest.raises(NotFound):
         queries.get_incident(reading, other, "p:1")
-    queries.list_incidents(reading, other, {"prefix": "999999001"})
-    assert reading.asked[-1].prefix == "outside"
     queries.list_incidents(reading, other, {"prefix": "9999"})
-    assert reading.asked[-1].prefix == "999999002"
+    assert (reading.asked[-1].prefix, reading.asked[-1].sight) == ("9999", Sight(prefixes=("999999002",)))

@@ -1,5 +1,7 @@
 """A batch of commands: one transaction, refusals that hurt no neighbour, keys that are answered once."""
 
+from dataclasses import replace
+
 import pytest
 
 from contracts.dispatch.commands import DATA
@@ -63,7 +65,7 @@ def test_a_key_used_for_another_command_is_refused(database):
 
 def test_a_key_belongs_to_its_client(database):
     run(database, {**create("1"), "key": "a"})
-    other = ACTOR.__class__("other", "other-token")
+    other = replace(ACTOR, client="other-token")
     (answer,) = run(database, {**create("2"), "key": "a"}, actor=other)
     assert answer["ok"]
 

@@ -214,3 +214,25 @@ def test_a_duplicates_arrival_told_late_takes_back_a_breach_of_the_cycle_that_en
     assert root.clockwork.current("arrive").breached
     told_on(root, duplicate, fieldwork.arrive, 200, recorded=510)
     assert (root.clockwork.current("arrive").met_at, types(root)[-1]) == (t(200), "breach_withdrawn")
+
+
+def test_a_team_still_out_on_a_cycle_that_is_over_meets_no_clock_of_the_root_its_incident_comes_under():
+    """Seeds 30100278885, 30100363413: the root's assign clock was met by it, and the root then asked for nobody."""
+    root, duplicate = pushed(number=1), assigned(at=20, number=2)
+    fieldwork.expire(duplicate, duplicate.assignments[0], report(50))
+    fieldwork.depart(duplicate, duplicate.assignments[0], report(55))
+    desk.resolve(duplicate, report(60), "settled")
+    closing.reopen(duplicate, report(100), "again")
+    merging.merge(duplicate, root, root, [], report(110))
+    assert (root.state, root.clockwork.current("assign").met_at) == (IncidentState.PUSHED, None)
+
+
+def test_a_duplicates_team_that_is_heard_of_after_the_root_was_reopened_is_no_answer_to_what_that_asks_now():
+    """Seed 30100517981: it met the assign clock of the new cycle, and nobody was asked for any more."""
+    root, duplicate = pushed(number=1), assigned(at=20, number=2)
+    fieldwork.expire(duplicate, duplicate.assignments[0], report(50))
+    desk.resolve(root, report(60), "settled")
+    merging.merge(duplicate, root, root, [], report(70))
+    closing.reopen(root, report(100), "again")
+    told_on(root, duplicate, fieldwork.arrive, 40, recorded=110)
+    assert (root.state, root.clockwork.current("assign").met_at) == (IncidentState.PUSHED, None)

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.streams.filters import parse_filter
-from gateway.streams.frames import event_frame, gap, heartbeat, read_event
+from gateway.streams.frames import control_frame, event_frame, read_event
+from gateway.streams.marks import Offsets
 from gateway.streams.reader import chunk_of
 from gateway.streams.ring import Event, Ring
+from gateway.streams.wire import ServerSent
 
 
 def event(offset: int, kind: str = "wangge.a.b.c.v1", jurisdiction: str = "33") -> Event:
@@ -59,7 +61,12 @@ def test_a_ring_made_anew_counts_generations_and_forgets() -> None:
 
 def delivered(offsets: Sequence[int], position: int) -> bytes:
     """What a reader at `position` is sent of these events."""
-    return chunk_of([event(offset) for offset in offsets], position, parse_filter([], "")).frames
+    chunk = chunk_of([event(offset) for offset in offsets], position, parse_filter([], ""))
+    return b"".join(ServerSent(Offsets()).chunk(chunk))
+
+
+def gap(first: int, last: int, reason: str) -> bytes:
+    return control_frame("gap", {"from": first, "to": last, "reason": reason}, None)
 
 
 def frames(*parts: int | bytes) -> bytes:
@@ -83,12 +90,11 @@ def test_a_reader_gets_what_follows_once_and_is_told_what_is_lost(
 
 
 def test_a_heartbeat_says_nothing_it_does_not_know() -> None:
-    assert heartbeat(9, 7, attached=True) == (
-        b'id: 7\nevent: heartbeat\ndata: {"newest_offset":9,"reader_offset":7,"behind":2}\n\n'
-    )
-    assert b'"behind":null' in heartbeat(9, 7, attached=False)
-    assert b'"behind":null' in heartbeat(9, None, attached=True)
-    assert not heartbeat(None, -1, attached=True).startswith(b"id:")
+    marks = Offsets()
+    assert marks.beat(9, 7, attached=True) == {"newest_offset": 9, "reader_offset": 7, "behind": 2}
+    assert marks.beat(9, 7, attached=False)["behind"] is None
+    assert marks.beat(9, None, attached=True)["behind"] is None
+    assert (marks.here(7), marks.here(-1), marks.here(None)) == ("7", None, None)
 
 
 @given(st.binary(max_size=60), st.text(max_size=10))

@@ -7,18 +7,23 @@ from typing import Any
 
 import pytest
 
+from chassis.actor import Actor
+from chassis.assertions import DEVELOPMENT_ACTOR_KEY, Verifier, public_key_of
 from chassis.errors import DeadlineExceeded, Unavailable
 from gateway.rpc import Caller
 from gateway.together import MOST_CALLS, MOST_COMMANDS, Together
+from tests.support.callers import ASSERTIONS
 
-ANNA, BEN = Caller('{"subject": "anna"}', "00-anna"), Caller('{"subject": "ben"}', "00-ben")
+ANNA, BEN = (Caller(Actor(name, "desk"), f"00-{name}") for name in ("anna", "ben"))
+
+RECOGNISE = Verifier(public_key_of(DEVELOPMENT_ACTOR_KEY), "dispatch", mode="development")
 
 
 class Dispatch:
     """Answers calls when it is let; `calls` are (method, callers, keys)."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, list[str], list[str]]] = []
+        self.calls: list[tuple[str, list[Actor], list[str]]] = []
         self.gate = asyncio.Event()
         self.error: Exception | None = None
 
@@ -27,8 +32,9 @@ class Dispatch:
     ) -> Any:
         alone = method == "execute"
         requests = [{"actor": caller.actor, **arguments}] if alone else arguments["requests"]
+        callers = [caller.actor if alone else RECOGNISE(request["actor"]) for request in requests]
         keys = [[command["key"] for command in request["commands"]] for request in requests]
-        self.calls.append((method, [request["actor"] for request in requests], [key for some in keys for key in some]))
+        self.calls.append((method, callers, [key for some in keys for key in some]))
         await self.gate.wait()
         if self.error is not None:
             raise self.error
@@ -40,15 +46,20 @@ def ask(together: Together, key: str, caller: Caller = ANNA, seconds: float = 5.
     return asyncio.create_task(together.execute({"key": key}, timeout_s=seconds, caller=caller))
 
 
+async def a_moment() -> None:
+    """Long enough for what was asked to have left."""
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+
 async def busy() -> tuple[Dispatch, Together, list[asyncio.Task[Any]]]:
     """A dispatch that has all its calls under way."""
     dispatch = Dispatch()
-    together = Together(dispatch)
+    together = Together(dispatch, ASSERTIONS)
     asked = []
     for number in range(MOST_CALLS):
         asked.append(ask(together, f"first-{number}"))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await a_moment()
     assert [method for method, _, _ in dispatch.calls] == ["execute"] * MOST_CALLS
     return dispatch, together, asked
 
@@ -57,8 +68,18 @@ async def busy() -> tuple[Dispatch, Together, list[asyncio.Task[Any]]]:
 async def test_a_command_that_is_alone_leaves_at_once_as_a_call_of_its_caller() -> None:
     dispatch = Dispatch()
     dispatch.gate.set()
-    assert await ask(Together(dispatch), "a", BEN) == {"ok": True, "key": "a"}
+    assert await ask(Together(dispatch, ASSERTIONS), "a", BEN) == {"ok": True, "key": "a"}
     assert dispatch.calls == [("execute", [BEN.actor], ["a"])]
+
+
+@pytest.mark.anyio
+async def test_what_comes_in_one_moment_leaves_in_one_call() -> None:
+    dispatch = Dispatch()
+    dispatch.gate.set()
+    together = Together(dispatch, ASSERTIONS)
+    asked = [ask(together, key, caller) for key, caller in (("a", ANNA), ("b", BEN), ("c", ANNA))]
+    assert [each["key"] for each in await asyncio.gather(*asked)] == ["a", "b", "c"]
+    assert dispatch.calls == [("execute_together", [ANNA.actor, BEN.actor, ANNA.actor], ["a", "b", "c"])]
 
 
 @pytest.mark.anyio

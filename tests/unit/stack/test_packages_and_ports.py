@@ -30,7 +30,7 @@ def test_without_servers_and_without_root_one_message_names_packages_and_the_oth
         "postgresql",
         "postgresql-postgis",
         "apt-get install",
-        "docker compose",
+        "make compose-servers",
         "AMQP_URL",
     ):
         assert word in str(refusal.value)
@@ -47,7 +47,7 @@ def test_while_packages_are_installed_nothing_may_start_and_afterwards_the_machi
 
     monkeypatch.setattr(packages, "POLICY", policy)
     monkeypatch.setattr(packages, "NO_MAIN_CLUSTER", no_cluster)
-    monkeypatch.setattr(packages, "_apt", apt)
+    monkeypatch.setattr(packages, "apt", apt)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(packages.shutil, "which", lambda _: "/usr/bin/apt-get")
     with pytest.raises(StackError):  # apt did nothing here, and the stack notices

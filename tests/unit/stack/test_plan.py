@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis.assertions import public_key_of
 from cli.stack.address import NotUpError, address
 from cli.stack.instance import Instance
 from cli.stack.packages import StackError
@@ -39,10 +40,26 @@ def test_every_part_gets_its_own_database_user_and_the_same_master_key(instance:
     assert registry["WANGGE_MASTER_KEY"] == dispatch["WANGGE_MASTER_KEY"]
 
 
-def test_the_gateway_is_told_no_master_key_and_no_database(instance: Instance) -> None:
+def test_what_runs_all_day_is_not_the_role_that_owns_the_tables(instance: Instance) -> None:
+    plan = make_plan(instance, None, GIVEN)
+    urls = {part.name: environment(plan, part.name).get("DATABASE_URL", "") for part in read_parts().parts}
+    owners = {name for name, url in urls.items() if url and "_service:" not in url}
+    assert owners == {part.name for part in read_parts().parts if part.kind == "task" and part.service}
+
+
+def test_the_gateway_is_told_no_master_key_and_no_database_but_its_own(instance: Instance) -> None:
     gateway = environment(make_plan(instance, None, GIVEN), "gateway")
-    assert gateway.keys() & {"WANGGE_MASTER_KEY", "DATABASE_URL"} == set()
+    assert "WANGGE_MASTER_KEY" not in gateway
+    assert gateway["DATABASE_URL"].rpartition("/")[2].endswith("gateway")
     assert gateway["WANGGE_TOKEN"].startswith("dev-")
+
+
+def test_only_the_gateway_can_sign_for_a_person_and_every_service_can_check(instance: Instance) -> None:
+    plan = make_plan(instance, None, GIVEN)
+    gateway, dispatch = environment(plan, "gateway"), environment(plan, "dispatch")
+    assert dispatch["WANGGE_ACTOR_KEYS"] == public_key_of(gateway["WANGGE_ACTOR_KEY"])
+    holders = [part.name for part in read_parts().parts if "WANGGE_ACTOR_KEY" in environment(plan, part.name)]
+    assert holders == ["gateway"]
 
 
 def test_a_part_does_not_inherit_the_callers_settings(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from chassis.errors import Conflict
 from chassis.nameko.events import events
 from chassis.nameko.rpc import CallContext, rpc
 from chassis.runner import run_service
-from chassis.settings import ProcessSettings, env, integer, load_or_exit
+from chassis.serving import ServingSettings
+from chassis.settings import env, integer, load_or_exit
 from chassis.topology import Subscription
 from chassis.tracing import current_traceparent
 
@@ -34,9 +35,10 @@ ORDERS = Subscription("sample", "orders", ((f"{OWNER}.commands", "#"),), retry_s
 
 
 @dataclass(frozen=True)
-class Settings(ProcessSettings):
+class Settings(ServingSettings):
     amqp_url: str = env("AMQP_URL", secret=True)
     database_url: str = env("DATABASE_URL", secret=True)
+    health_host: str = env("WANGGE_HEALTH_HOST", default="127.0.0.1")
     health_port: int = env("WANGGE_HEALTH_PORT", parse=integer(0, 65535))
     rpc_workers: int = env("WANGGE_RPC_WORKERS", default=4, parse=integer(1, 100))
 
@@ -81,40 +83,40 @@ class SampleService:
         batch = [(delivery, orjson.loads(delivery.body)) for delivery in deliveries]
         in_transaction(engine, lambda connection: take(connection, "orders", batch))
 
-    @rpc
+    @rpc(permission="sample.call")
     def echo(self, value):
         return value
 
-    @rpc
+    @rpc(permission="sample.call")
     def whoami(self):
         return {
-            "actor": dict(self.call.actor),
+            "actor": self.call.actor.to_claims(),
             "seconds_left": self.call.seconds_left(),
             "traceparent": current_traceparent(),
         }
 
-    @rpc
+    @rpc(permission="sample.call")
     def slow(self, seconds):
         eventlet.sleep(seconds)
         return "done"
 
-    @rpc
+    @rpc(permission="sample.call")
     def refuse(self):
         raise Refusal
 
-    @rpc
+    @rpc(permission="sample.call")
     def conflict(self):
         raise Conflict("already closed", field="state")
 
-    @rpc
+    @rpc(permission="sample.call")
     def break_down(self):
         raise ValueError("secret 13800138000")
 
-    @rpc
+    @rpc(permission="sample.call")
     def odd(self):
         return {1, 2}
 
-    @rpc
+    @rpc(permission="sample.call")
     def pid(self):
         return os.getpid()
 
@@ -174,4 +176,5 @@ if __name__ == "__main__":
         settings,
         engine=engine,
         declare=lambda: topology.declare(settings.amqp_url, [OWNER], [COUNTS, ORDERS]),
+        may=lambda actor, permission: actor.subject != "nobody" and permission == "sample.call",
     )

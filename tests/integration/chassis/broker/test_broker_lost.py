@@ -12,6 +12,7 @@ import pika
 import pytest
 
 from chassis.link import BrokerLost, Link, Message
+from tests.support.callers import header
 from tests.support.servers import private_broker
 
 pytestmark = pytest.mark.integration
@@ -26,7 +27,9 @@ def call(url, method, *args, within=10):
             link.call("exchange_declare", "nameko-rpc", exchange_type="topic", durable=True)
             link.call("queue_bind", queue, "nameko-rpc", queue)
             link.consume(queue, 1, lambda _channel, _method, _properties, body: got.append(orjson.loads(body)))
-            properties = pika.BasicProperties(reply_to=queue, correlation_id="1", content_type="application/json")
+            properties = pika.BasicProperties(
+                reply_to=queue, correlation_id="1", content_type="application/json", headers=header("sample")
+            )
             body = orjson.dumps({"args": args, "kwargs": {}})
             link.publish_all([Message("nameko-rpc", f"sample.{method}", body, properties)], 5)
             until = time.monotonic() + within

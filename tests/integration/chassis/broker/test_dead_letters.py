@@ -87,7 +87,7 @@ def test_a_message_that_the_main_queue_does_not_take_stays_dead(buried, eventual
 
 def test_a_message_without_an_id_is_dropped_by_its_key(buried, eventually):
     key = dead_letters.list_messages(buried.url, DEAD)[2].key
-    eventually(lambda: buried.depth(DEAD) == 3)
+    # At once: what was looked at may still be on its way back.
     assert dead_letters.drop(buried.url, DEAD, key).body == b"body None"
     eventually(lambda: buried.depth(DEAD) == 2)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from uuid import uuid4
 
 import orjson
 import pika
 import pytest
 
+from chassis.actor import Actor
 from chassis.link import Link, Message
+from tests.support.callers import header
 
 pytestmark = pytest.mark.integration
+ANNA = Actor("p-0001", "desk", ("dispatcher",), ("999999001",), purpose="call_back")
 
 
 class Caller:
@@ -39,7 +43,7 @@ class Caller:
             correlation_id=correlation,
             content_type="application/json",
             content_encoding="utf-8",
-            headers=headers,
+            headers={**header("sample"), **(headers or {})},
         )
         body = orjson.dumps({"args": args, "kwargs": kwargs}) if body is None else body
         assert self.link.publish_all([Message("nameko-rpc", f"sample.{method}", body, properties)], 5) == [None]
@@ -152,13 +156,28 @@ def test_actor_deadline_and_trace_reach_the_method(caller):
         "whoami",
         headers={
             "nameko.deadline": deadline,
-            "nameko.actor": '{"subject": "dev", "roles": ["ops"]}',
+            **header("sample", ANNA),
             "nameko.traceparent": f"00-{trace_id}-b7ad6b7169203331-01",
         },
     )["result"]
-    assert seen["actor"] == {"subject": "dev", "roles": ["ops"]}
+    assert Actor.from_claims(seen["actor"]) == ANNA
     assert 50 < seen["seconds_left"] <= 60
     assert seen["traceparent"].split("-")[1] == trace_id
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, "", '{"subject": "dev"}', header("dispatch")["nameko.actor"], header("sample")["nameko.actor"][:-4], 7],
+)
+def test_a_call_for_which_nobody_vouches_is_refused_and_not_run(caller, told):
+    problem = caller.call("echo", 1, headers={"nameko.actor": told})["problem"]
+    assert (problem["code"], problem["status"]) == ("unauthenticated", 401)
+
+
+def test_a_call_whose_caller_lacks_the_methods_permission_is_refused_and_not_run(caller):
+    problem = caller.call("echo", 1, headers=header("sample", replace(ANNA, subject="nobody")))["problem"]
+    assert (problem["code"], problem["status"]) == ("forbidden", 403)
+    assert (problem["rule"], problem["permission"]) == ("role", "sample.call")
 
 
 def test_calls_run_beside_each_other_up_to_the_number_of_workers(caller):
