@@ -83,7 +83,7 @@ class Joiner(Generic[Item, Answer]):
             self._free += 1
 
     def _lead(self, mine: _Waiting[Item, Answer]) -> None:
-        turn = mine.turn
+        turn, mine.turn = mine.turn, []  # who leads is of the turn: a circle, which would wait for the collector
         metrics.JOINED_CALLS.observe(len(turn))
         try:
             for each, answer in zip(turn, self._run([each.item for each in turn]), strict=True):

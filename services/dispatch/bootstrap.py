@@ -29,10 +29,11 @@ from services.dispatch.adapters.audit import AuditReport, verify_timelines
 from services.dispatch.adapters.denials import write as write_denials
 from services.dispatch.adapters.looking import Look, Looks
 from services.dispatch.adapters.message_store import MessageStore, Reply
+from services.dispatch.adapters.moment import Shared
 from services.dispatch.adapters.places import PlacesCache
 from services.dispatch.adapters.policies import PolicyCache, PolicyRows
 from services.dispatch.adapters.resealing import Resealed, reseal
-from services.dispatch.adapters.unit_of_work import Shared, Transactions, Unit
+from services.dispatch.adapters.unit_of_work import Transactions, Unit
 from services.dispatch.application import execute as executing
 from services.dispatch.application.access import wall_of
 from services.dispatch.application.deadlines import fire_deadlines

@@ -7,9 +7,8 @@ from sqlalchemy import Connection, Table
 
 from chassis import idempotency
 from chassis.script import Script
+from services.dispatch.adapters.moment import OPENING
 from services.dispatch.application.ports import Key, Remembered
-
-OPENING = ("clock_timestamp()", "(SELECT revision FROM read_model)")
 
 
 class AnswerRepository:

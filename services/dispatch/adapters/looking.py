@@ -25,9 +25,9 @@ from services.dispatch.adapters import (
     sla_figures,
     tables,
 )  # fmt: skip
+from services.dispatch.adapters.moment import Shared
 from services.dispatch.adapters.places import PlacesSnapshot
 from services.dispatch.adapters.teams import TeamRepository, of_member
-from services.dispatch.adapters.unit_of_work import Shared
 from services.dispatch.application.ports import DenialFilters, DuplicateQuery, Filters, Group, Neighbour, Page, Wall
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.events import wire_time

@@ -1,9 +1,8 @@
 """One transaction: what it loaded, what it changed, and how that is written, once, in bulk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import TypeVar
 from uuid import UUID
 
 from psycopg2 import errors as postgres
@@ -16,16 +15,15 @@ from chassis.ids import uuid7
 from chassis.outbox import put
 from chassis.scope import COUNTY
 from chassis.script import Script
-from chassis.vault import Vault
-from services.dispatch.adapters import bulk, saving
-from services.dispatch.adapters.answers import OPENING, AnswerRepository
+from services.dispatch.adapters import saving
+from services.dispatch.adapters.answers import AnswerRepository
 from services.dispatch.adapters.clash import Clash
 from services.dispatch.adapters.contacts import ContactRepository
 from services.dispatch.adapters.denials import DenialRepository
 from services.dispatch.adapters.incidents import IncidentRepository
-from services.dispatch.adapters.places import PlacesCache, PlacesSnapshot
+from services.dispatch.adapters.moment import Moment, Shared
+from services.dispatch.adapters.places import PlacesSnapshot
 from services.dispatch.adapters.places_writer import PlacesWriterRepository
-from services.dispatch.adapters.policies import PolicyCache
 from services.dispatch.adapters.tables import chassis
 from services.dispatch.adapters.teams import TeamRepository
 from services.dispatch.application.ports import KeyTaken
@@ -37,52 +35,34 @@ T = TypeVar("T")
 _ATTEMPTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all transactions of a process share."""
-
-    places: PlacesCache
-    policies: PolicyCache
-    vault: Vault
-
-
 class Unit:
     """Implements `application.ports.UnitOfWork`."""
 
     def __init__(self, connection: Connection, shared: Shared) -> None:
         self.connection = connection
-        self._shared = shared
-        self._places: PlacesSnapshot | None = None
-        self._policies: PolicyBook | None = None
-        self._now: datetime | None = None
+        self._moment = moment = Moment(connection, shared)
         self._centres_locked: set[str] = set()
-        self.incidents = IncidentRepository(connection, lambda: self.policies, self._look)
+        self.incidents = IncidentRepository(connection, moment.policies, moment.look)
         self.teams = TeamRepository(connection)
         self.places_writer = PlacesWriterRepository(connection)
         self.contacts = ContactRepository(connection, shared.vault)
         self.denials = DenialRepository()
-        self.answers = AnswerRepository(connection, chassis.idempotency, self._opened)
+        self.answers = AnswerRepository(connection, chassis.idempotency, moment.opened)
 
     @property
     def now(self) -> datetime:
-        """The database's clock, read after the locks were had: time spent waiting for them has passed."""
-        if self._now is None:
-            self._look()
-        return cast("datetime", self._now)
+        """The database's clock, read after the locks were had."""
+        return self._moment.now
 
     @property
     def places(self) -> PlacesSnapshot:
         """The grid tree and the centres as committed when first asked for."""
-        if self._places is None:
-            self._look()
-        return cast("PlacesSnapshot", self._places)
+        return self._moment.places
 
     @property
     def policies(self) -> PolicyBook:
         """Every SLA policy."""
-        if self._policies is None:
-            self._policies = self._shared.policies.current(self.connection)
-        return self._policies
+        return self._moment.policies()
 
     def new_id(self) -> UUID:
         """A UUIDv7."""
@@ -117,15 +97,6 @@ class Unit:
         self.answers.save(script)
         self.denials.save(script)
         script.run(commit=commit)
-
-    def _look(self) -> None:
-        """The database's clock, and whether our copy of the registry is the newest: one statement for both."""
-        self._opened(*bulk.select(self.connection, f"SELECT {', '.join(OPENING)}")[0])
-
-    def _opened(self, now: datetime, revision: int) -> None:
-        self._now = now
-        if self._places is None:
-            self._places = self._shared.places.at(self.connection, revision)
 
 
 class Transactions:
