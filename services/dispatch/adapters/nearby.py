@@ -1,6 +1,5 @@
 """Which incidents are near another in space and time: in SQL for what is stored, in Python for what is not yet."""
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from heapq import nsmallest
 from typing import Any
@@ -9,12 +8,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from services.dispatch.adapters import bulk
+from services.dispatch.adapters.box import around
 from services.dispatch.application.ports import DuplicateQuery, Neighbour
 from services.dispatch.domain.duplicates import Sighting
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.states import OPEN_INCIDENT, IncidentState
 
-METRES_PER_DEGREE = 111_320.0
 MOST = 50
 # Closed and cancelled ones are over; a merged one speaks through its root.
 CANDIDATE_STATES = frozenset({*OPEN_INCIDENT, IncidentState.RESOLVED})
@@ -111,7 +110,4 @@ def _box(query: DuplicateQuery) -> tuple[Any, Any, Any, Any]:
     """South, north, west, east in degrees; all None without a point."""
     if query.lat is None or query.lon is None:
         return None, None, None, None
-    high = query.radius_metres / METRES_PER_DEGREE
-    # Towards a pole a degree of longitude shrinks; near it the box is simply the whole circle.
-    wide = min(high / max(math.cos(math.radians(query.lat)), 1e-3), 180.0)
-    return query.lat - high, query.lat + high, query.lon - wide, query.lon + wide
+    return around(query.lat, query.lon, query.radius_metres)

@@ -7,9 +7,10 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
-from services.dispatch.adapters import bulk
+from services.dispatch.adapters import box, bulk
 from services.dispatch.adapters import json_records as records
 from services.dispatch.adapters.clash import Clash
+from services.dispatch.application.terms import Around
 from services.dispatch.domain.team import Position, Team
 
 COLUMNS = (
@@ -34,7 +35,13 @@ _ALL = f"{_WITH_LOAD} ORDER BY t.call_sign"
 _FREE = f"""
 {_WITH_LOAD} WHERE t.in_service AND coalesce(load.open, 0) < t.capacity
   AND (%(skills)s::text[] = '{{}}' OR t.skills ?| %(skills)s::text[])
-ORDER BY t.call_sign
+"""
+# By its last fix or by its base, whichever the recommendation goes by; one of which neither is known is anywhere.
+_NEAR = f"""
+{_FREE}
+  AND (t.lat BETWEEN %(south)s AND %(north)s AND t.lon BETWEEN %(west)s AND %(east)s
+       OR t.base_lat BETWEEN %(south)s AND %(north)s AND t.base_lon BETWEEN %(west)s AND %(east)s
+       OR (t.lat IS NULL OR t.lon IS NULL) AND (t.base_lat IS NULL OR t.base_lon IS NULL))
 """
 
 _OF_MEMBER = "SELECT team_id FROM team WHERE members @> %(holder)s::jsonb OR members @> %(deputy)s::jsonb"
@@ -80,9 +87,13 @@ class TeamRepository:
         """Every team with its open assignments as stored now, in order of call signs."""
         return self._take(bulk.select(self._connection, _ALL))
 
-    def free(self, skills: Collection[str]) -> list[Team]:
+    def free(self, skills: Collection[str], around: Around | None = None) -> list[Team]:
         """Those in service that have one of the skills, and room for one more: a fraction of a large county's."""
-        return self._take(bulk.select(self._connection, _FREE, {"skills": list(skills)}))
+        asked: dict[str, Any] = {"skills": list(skills)}
+        if around is None:
+            return self._take(bulk.select(self._connection, _FREE, asked))
+        sides = zip(("south", "north", "west", "east"), box.around(around.lat, around.lon, around.metres), strict=True)
+        return self._take(bulk.select(self._connection, _NEAR, {**asked, **dict(sides)}))
 
     def of_member(self, subject: str) -> frozenset[UUID]:
         """The teams in whose crew this reference stands."""

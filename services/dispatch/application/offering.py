@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.dispatch.application.context import Command, Context, Result, told
+from services.dispatch.application.terms import Around
 from services.dispatch.domain import fieldwork, recommendation, skills
 from services.dispatch.domain.assignment import Assignment
 from services.dispatch.domain.errors import Conflict, Refusal
 from services.dispatch.domain.fieldwork import Offer
 from services.dispatch.domain.incident import Incident
+from services.dispatch.domain.recommendation import NEAR_METRES
 from services.dispatch.domain.stamps import Report
 from services.dispatch.domain.states import AT_WORK, IncidentState
 
@@ -57,14 +59,19 @@ def _told_of(incident: Incident, sent: Sequence[Assignment]) -> Result:
 
 
 def outcomes(context: Context, incident: Incident, asked: tuple[str, ...] = ()) -> list[recommendation.Outcome]:
-    """The ranked teams, as of now; every team with its reason when nobody is fit.
+    """The teams that should go, as of now, among others; every team with its reason when nobody is fit.
 
     Holds the centre so that nobody else takes the same team meanwhile. A county of a million has 1,400 teams: to weigh
-    them all takes ten times as long as the rest of the command.
+    them all takes ten times as long as the rest of the command. So those nearby are looked at first, then those that
+    are free, and all of them only to tell why nobody can go.
     """
     context.uow.lock_centre(incident.centre_code or "")
     context.uow.flush()
     need, teams = recommendation.Need.of(incident, context.uow.now, asked), context.uow.teams
+    if need.lat is not None and need.lon is not None:
+        near = recommendation.recommend(need, teams.free(need.skills, Around(need.lat, need.lon, NEAR_METRES)))
+        if recommendation.is_settled(need, near, NEAR_METRES):
+            return near
     found = recommendation.recommend(need, teams.free(need.skills))
     if found and found[0].rank == 1:
         return found

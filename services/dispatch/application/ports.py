@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from chassis.actor import Actor
 from services.dispatch.application.terms import (
     Answer,
+    Around,
     Denial,
     DenialFilters,
     DuplicateQuery,
@@ -106,10 +107,10 @@ class Teams(Protocol):
     def of_member(self, subject: str) -> frozenset[UUID]:
         """The teams in whose crew an opaque reference stands, as holder or stand-in."""
 
-    def free(self, skills: Collection[str]) -> list[Team]:
+    def free(self, skills: Collection[str], around: Around | None = None) -> list[Team]:
         """Those of `candidates` in service with room for one more that have one of the skills, when there are any.
 
-        Whoever is fit is among them.
+        Whoever is fit is among them; with `around`, whoever is fit and within it, or nobody knows where.
         """
 
 

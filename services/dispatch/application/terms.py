@@ -52,6 +52,15 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """Every point within `metres` of one (WGS 84, degrees)."""
+
+    lat: float
+    lon: float
+    metres: float
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateQuery:
     """The window in which likely duplicates are looked for: a box of `radius_metres` around a point, a span of time."""
 

@@ -63,6 +63,12 @@ class RecommendationRules:
     busy_penalty_seconds: float = 180.0
     radius_metres: float = 30_000.0
 
+    def __post_init__(self) -> None:
+        if min(self.detour, self.default_speed, *self.speeds.values(), 1.0) <= 0:
+            raise ValueError("a speed and the detour are more than 0")
+        if min(self.stale_penalty_seconds, self.other_centre_penalty_seconds, self.busy_penalty_seconds) < 0:
+            raise ValueError("a penalty is not less than 0 seconds")
+
 
 @dataclass(frozen=True, slots=True)
 class SlaPolicy:
@@ -86,7 +92,8 @@ class SlaPolicy:
     def from_rules(cls, id: str, version: int, valid_from: datetime, rules: dict[str, Any]) -> SlaPolicy:
         """Build a policy from the JSON of the `sla_policy` table.
 
-        Raises TypeError on rules it does not know, ValueError on a target that no clock could keep.
+        Raises TypeError on rules it does not know, ValueError on a target that no clock could keep and on a team that
+        would be there before it has left.
         """
         known = dict(rules)
         unknown = set(known.get("targets", {})) - set(SPANS)

@@ -14,6 +14,9 @@ from services.dispatch.domain.policy import RecommendationRules
 from services.dispatch.domain.skills import lacking
 from services.dispatch.domain.team import Team
 
+NEAR_METRES = 5_000.0
+"""Teams within it are weighed first, alone. A county of a million has some thirty patrols there, and five hundred."""
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -69,6 +72,10 @@ class Outcome:
     lacks: tuple[str, ...] = ()
 
 
+_ROUNDED_SECONDS = 0.1
+"""Costs of outcomes are told to a tenth."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Weighed:
     team: Team
@@ -103,6 +110,19 @@ def recommend(need: Need, candidates: Iterable[Team]) -> list[Outcome]:
         for rank, each in enumerate(fit, start=1)
     ]
     return ranked + sorted(unfit, key=lambda outcome: (outcome.call_sign, outcome.team_id))
+
+
+def is_settled(need: Need, ranked: Iterable[Outcome], metres: float) -> bool:
+    """Whether nobody farther away than this could be chosen as well, or instead; `ranked` are all who are not.
+
+    The way alone costs those more than it costs the chosen to be there, and all that is asked for is brought: `cover`
+    looks at nobody who costs more than the last of them.
+    """
+    rules, chosen = need.rules, [outcome for outcome in ranked if outcome.chosen]
+    farther = metres * rules.detour / max(rules.default_speed, *rules.speeds.values(), 0.0)
+    brought = {skill for outcome in chosen for skill in outcome.brings}
+    costs = [outcome.cost_seconds or 0.0 for outcome in chosen]
+    return bool(costs) and brought >= set(need.skills) and max(costs) + _ROUNDED_SECONDS < farther
 
 
 def _obstacles(need: Need, team: Team, weighed: _Weighed) -> tuple[str, ...]:

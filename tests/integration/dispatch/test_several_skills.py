@@ -12,6 +12,7 @@ from services.dispatch.application import queries
 from services.dispatch.application.access import wall_of
 from services.dispatch.application.deadlines import fire_deadlines
 from services.dispatch.application.ports import Fired
+from services.dispatch.application.terms import Around
 from services.dispatch.domain import skills
 from services.dispatch.domain.recommendation import Need, recommend
 from tests.integration.dispatch.county import DEV, IN_WEST
@@ -126,6 +127,21 @@ def test_those_that_are_free_are_chosen_from_as_all_of_them_would_be(dispatch, i
     few, every = dispatch.transactions(both)
     assert [each for each in few if each.rank] == [each for each in every if each.rank]
     assert len(every) == 6
+
+
+@pytest.mark.parametrize("metres", [200.0, 2_000.0, 30_000.0])
+def test_those_nearby_are_all_that_the_recommendation_takes_to_be_there(dispatch, incident, crews, metres):
+    asked = UUID(incident(category="traffic_collision_injury", location=IN_WEST))
+
+    def both(unit):
+        need = Need.of(unit.incidents.get(asked), unit.now)
+        around = Around(need.lat, need.lon, metres)
+        return [recommend(need, teams) for teams in (unit.teams.free(need.skills, around), unit.teams.candidates())]
+
+    near, every = dispatch.transactions(both)
+    there = {each.team_id for each in every if each.rank and (each.distance_metres or 0) <= metres}
+    assert there <= {each.team_id for each in near}
+    assert len(near) < len(every)
 
 
 def test_what_a_duplicates_team_brings_comes_back_from_the_rows_of_its_root(dispatch, do, collision, crews, rows):

@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.dispatch.application.ports import KeyTaken, Neighbour, Page
+from services.dispatch.domain.geo import haversine_metres
 from services.dispatch.domain.policy import PolicyBook, built_in_policies
 from services.dispatch.domain.states import OPEN_ASSIGNMENT, OPEN_INCIDENT
 from tests.support.callers import DEVELOPER
@@ -114,11 +115,20 @@ class FakeTeams:
             each.id for each in self.rows.values() if any(subject in (m.reference, m.stand_in) for m in each.members)
         )
 
-    def free(self, skills):
+    def free(self, skills, around=None):
         return [
             each for each in self.candidates()
             if each.in_service and each.open_assignments < each.capacity and (not skills or {*skills} & {*each.skills})
+            and (around is None or is_near(each, around))
         ]  # fmt: skip
+
+
+def is_near(team, around):
+    """By its last fix or its base; one of which neither is known is anywhere."""
+    fix = team.position
+    known = [(fix.lat, fix.lon)] if fix else []
+    known += [] if team.base_lat is None else [(team.base_lat, team.base_lon)]
+    return not known or any(haversine_metres(around.lat, around.lon, *each) <= around.metres for each in known)
 
 
 class FakeVault:
