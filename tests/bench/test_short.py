@@ -18,7 +18,7 @@ from tests.support.databases import DatabaseFactory
 from tests.support.vhosts import VhostFactory
 
 # The storm starts a stack of its own: half a minute on a quiet machine, minutes on one that ten others use.
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
