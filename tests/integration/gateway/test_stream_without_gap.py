@@ -186,9 +186,9 @@ def test_a_reader_that_does_not_read_is_cut_resumes_and_slows_nobody(
         had = bytearray()
         while piece := idle.recv(1 << 20):
             had += piece
-        last = re.findall(rb"\nid: (\d+)\n", had)[-1].decode()
+        # Whoever begins to read again at once gets the rest of it; later the connection is gone, amid an event perhaps.
+        last = re.findall(rb"\nid: (\d+)\n", had.rpartition(b"\n\n")[0])[-1].decode()
         resumed = Reader(client, last_id=last)
         resumed.read_until(8000 - int(last) - 1)
-    assert had.endswith(b"\n\n\r\n")
     assert resumed.had == list(range(int(last) + 1, 8000))
     assert "Traceback" not in gateway.log.read_text()

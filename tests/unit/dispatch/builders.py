@@ -11,6 +11,7 @@ from services.dispatch.domain.fieldwork import Offer
 from services.dispatch.domain.grid_tree import GridNode, GridTree
 from services.dispatch.domain.incident import Incident
 from services.dispatch.domain.policy import SlaPolicy, built_in_policies
+from services.dispatch.domain.recommendation import Need
 from services.dispatch.domain.stamps import Report, StampRules
 from services.dispatch.domain.team import Team
 
@@ -129,3 +130,9 @@ def tree() -> GridTree:
 
 def centre(code: str, grid: str, *, always_open: bool = True, hours: Hours | None = None, **changes) -> Centre:
     return Centre(code, "中心", "centre", "street_centre", grid, 30.0, 120.0, always_open, hours, 1, **changes)
+
+
+def need(**changes):
+    """What an incident in the town's desk asks of teams."""
+    base = Need(30.0, 120.0, "C-999999001", ("medical",), frozenset(), frozenset(), P115.recommendation, T0)
+    return replace(base, **changes)

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dispatch.application.terms import Around
 from services.dispatch.domain.centre import Hours
 from services.dispatch.domain.desk import Skip
 from services.dispatch.domain.duplicates import LIKELY, Sighting, bigrams, compare
 from services.dispatch.domain.errors import Conflict, Invalid
 from services.dispatch.domain.policy import Matter, PolicyBook, PolicyMatch, SlaPolicy
-from services.dispatch.domain.recommendation import Need, is_settled, recommend
+from services.dispatch.domain.recommendation import recommend
 from services.dispatch.domain.routing import Desks
 from services.dispatch.domain.team import Member, Position, Shift
 from tests.unit.dispatch.builders import (
@@ -26,13 +25,13 @@ from tests.unit.dispatch.builders import (
     T0,
     TOWN,
     centre,
+    need,
     report,
     t,
     team,
     tree,
     uid,
 )  # fmt: skip
-from tests.unit.dispatch.fakes import is_near
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")  # T0 is 11:00 there
 NIGHT = Hours(time(20), time(8))
@@ -93,11 +92,6 @@ def test_escalation_passes_levels_that_resolve_to_nobody_and_ends_at_the_county(
     assert up.step_above(COMMUNITY).is_top
     assert up.step_above(COUNTY) is None
     assert up.step_above(None).grid_code == COUNTY
-
-
-def need(**changes):
-    base = Need(30.0, 120.0, "C-999999001", ("medical",), frozenset(), frozenset(), P115.recommendation, T0)
-    return replace(base, **changes)
 
 
 def at(lat, seconds_ago=0):
@@ -273,38 +267,3 @@ def test_a_policy_for_one_town_beats_the_countys_and_the_newest_version_in_force
 def test_a_policy_that_no_clock_could_keep_is_not_taken(rules, error):
     with pytest.raises(error):
         SlaPolicy.from_rules("p", 1, T0, rules)
-
-
-spread = st.builds(
-    lambda number, lat, lon, base, late, skills, kind: team(
-        number, position=None if lat is None else Position(lat, lon, t(-late)), skills=skills, kind=kind,
-        base_lat=base, base_lon=None if base is None else 120.0,
-    ),
-    st.integers(1, 10**6), st.none() | st.floats(29.9, 30.1), st.floats(119.9, 120.1),
-    st.none() | st.floats(29.9, 30.1), st.sampled_from([0, 1801]),
-    st.sampled_from([(), ("medical",), ("fire", "medical"), ("patrol",)]),
-    st.sampled_from(["patrol", "medical"]),
-)  # fmt: skip
-
-
-@given(
-    st.lists(spread, max_size=12, unique_by=lambda each: each.id),
-    st.sampled_from([(), ("medical",), ("medical", "patrol"), ("medical", "fire", "patrol")]),
-    st.sampled_from([500.0, 2_000.0, 6_000.0]),
-)
-def test_what_is_settled_nearby_is_what_all_would_have_settled(candidates, skills, metres):
-    asked = need(skills=skills)
-    around = Around(asked.lat, asked.lon, metres)
-    near = recommend(asked, [each for each in candidates if is_near(each, around)])
-    if is_settled(asked, near, metres):
-        chosen = [outcome for outcome in recommend(asked, candidates) if outcome.chosen]
-        assert [each.team_id for each in near if each.chosen] == [each.team_id for each in chosen]
-
-
-def test_nearby_settles_nothing_when_a_skill_is_missing_there_or_somebody_faster_may_come_from_beyond():
-    here = team(1, position=at(30.001))
-    assert is_settled(need(), recommend(need(), [here]), 5_000)
-    assert not is_settled(need(), recommend(need(), [here]), 100)
-    both = need(skills=("medical", "patrol"))
-    assert not is_settled(both, recommend(both, [here]), 5_000)
-    assert not is_settled(need(), recommend(need(), []), 5_000)
