@@ -6,6 +6,9 @@
 .PHONY: help bootstrap run up down status test lint format bench chaos chaos-broken outage upgrade-proof simulate images sbom observability \
 	lock compose-up compose-servers compose-proof cluster-proof .run/compose
 
+# Services are started hundreds of times by the tests: what Python has compiled is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.up-to-date
