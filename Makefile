@@ -44,7 +44,7 @@ ifdef T
 	@$(BIN)/pytest $(T)
 else
 	@failed=0; \
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not alone" || failed=1; \
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" || failed=1; \
 	$(BIN)/pytest -m alone || failed=1; \
 	exit $$failed
 endif

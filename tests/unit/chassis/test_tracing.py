@@ -3,9 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis import tracing
 from chassis.tracing import current_traceparent, span
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +23,14 @@ with tracing.span("handle", "consumer", parent="{PARENT}", links=["{PARENT}", No
         print(tracing.current_traceparent())
 print(tracing.current_traceparent())
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unconfigured():
+    """As if nothing had been configured in this process, whatever other tests have done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracing, "_process", tracing._Process())
+        yield
 
 
 WITHOUT_EXPORTER = 'import sys\nsys.modules["opentelemetry.exporter.otlp.proto.http.trace_exporter"] = None\n'
