@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 import httpx
+
+_CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_ASKED_AGAIN = 2
 
 
 class ApiError(Exception):
@@ -33,11 +37,21 @@ def _client(url: str, token: str) -> httpx.Client:
 
 
 def get(client: httpx.Client, path: str, **parameters: str) -> Any:
-    """The JSON of one GET. Raises ApiError with the problem's words."""
+    """The JSON of one GET, asked again where its connection was cut: a gateway drains, another is there.
+
+    Raises ApiError with the problem's words.
+    """
     try:
-        response = client.get(path, params=parameters)
+        response = _asked(client, path, parameters)
     except httpx.HTTPError as error:
         raise ApiError(f"{client.base_url}: {error!r}") from error
     if response.is_error:
         raise ApiError(f"GET {path}: {response.status_code} {response.text[:500]}")
     return response.json()
+
+
+def _asked(client: httpx.Client, path: str, parameters: dict[str, str]) -> httpx.Response:
+    for _ in range(_ASKED_AGAIN):
+        with suppress(*_CUT):
+            return client.get(path, params=parameters)
+    return client.get(path, params=parameters)
