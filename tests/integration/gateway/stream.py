@@ -55,9 +55,11 @@ class EventSource:
             channel.queue_delete(STREAM)
         self.written = 0
 
-    def write(self, count: int, padding: int = 0) -> None:
-        """Write `count` more events; returns when the broker has taken them."""
+    def write(self, count: int, padding: int = 0, *, confirmed: bool = False) -> None:
+        """Write `count` more events. A broker that has just started may lose what it has not `confirmed`."""
         with self._channel() as channel:
+            if confirmed:
+                channel.confirm_delivery()
             for _ in range(count):
                 body = json.dumps({**event(self.written), "padding": "x" * padding}).encode()
                 self._publish(channel, body)
