@@ -22,11 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
     """The demo county on a stack of its own; taken down and its data destroyed at the end."""
     county = County(f"e2e-{os.getpid()}")
-    county.wangge("up")
     try:
-        folder = tmp_path_factory.mktemp("county")
-        county.wangge("county", "make", str(folder), "--demo", instance=False)
-        county.wangge("county", "import", str(folder))
+        county.fill(tmp_path_factory.mktemp("county"))
         yield county
     finally:
         county.close()

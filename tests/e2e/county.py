@@ -92,6 +92,12 @@ class County:
         finally:
             connection.close()
 
+    def fill(self, folder: Path) -> None:
+        """Start its stack and import the demo county, by the commands a newcomer types."""
+        self.wangge("up")
+        self.wangge("county", "make", str(folder), "--demo", instance=False)
+        self.wangge("county", "import", str(folder))
+
     def close(self) -> None:
         if self._client is not None:
             self._client.close()

@@ -29,11 +29,8 @@ LEAST_CASES = 3000
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
     """A county of its own: what is left in it afterwards is nonsense."""
     county = County(f"api-{os.getpid()}")
-    county.wangge("up")
     try:
-        folder = tmp_path_factory.mktemp("county")
-        county.wangge("county", "make", str(folder), "--demo", instance=False)
-        county.wangge("county", "import", str(folder))
+        county.fill(tmp_path_factory.mktemp("county"))
         yield county
     finally:
         county.close()

@@ -1,9 +1,11 @@
 """Whom to send is settled among those nearby only when nobody from farther away could be chosen."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dispatch.application.terms import Around
+from services.dispatch.domain.policy import SlaPolicy
 from services.dispatch.domain.recommendation import is_settled, recommend
 from services.dispatch.domain.team import Position
 from tests.unit.dispatch.builders import T0, need, t, team
@@ -42,3 +44,11 @@ def test_nearby_settles_nothing_when_a_skill_is_missing_there_or_somebody_faster
     both = need(skills=("medical", "patrol"))
     assert not is_settled(both, recommend(both, [here]), 5_000)
     assert not is_settled(need(), recommend(need(), []), 5_000)
+
+
+@pytest.mark.parametrize(
+    "rules", [{"default_speed": 0}, {"speeds": {"patrol": -1}}, {"detour": 0}, {"busy_penalty_seconds": -1}]
+)
+def test_a_policy_whose_teams_would_be_there_before_they_left_is_refused(rules):
+    with pytest.raises(ValueError, match="than 0"):
+        SlaPolicy.from_rules("hurried", 1, T0, {"recommendation": rules})
