@@ -18,6 +18,7 @@ FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 3.0
 HEARTBEAT_SECONDS = 20
 CONNECT_SECONDS = 5.0
+GOODBYE_SECONDS = 1.0
 
 log = get_logger()
 
@@ -76,6 +77,7 @@ class Link:
         self._setup = setup
         self._lost = lost
         self._task: asyncio.Task[None] | None = None
+        self._ended: asyncio.Future[BaseException] | None = None
         self.up = asyncio.Event()
         self.connection: AsyncioConnection | None = None
 
@@ -88,6 +90,8 @@ class Link:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._ended is not None:
+            await asyncio.wait([self._ended], timeout=GOODBYE_SECONDS)
 
     def drop(self) -> None:
         """Give the present connection up and make a new one (its channel is of no more use)."""
@@ -108,6 +112,7 @@ class Link:
     async def _live_once(self) -> bool:
         """Connect, set up, wait for the end. True when the link had come up."""
         connection, ended = await self._connect()
+        self._ended = ended
         setup = asyncio.ensure_future(self._setup(connection))
         either: list[asyncio.Future[Any]] = [setup, ended]
         try:

@@ -27,6 +27,9 @@ FEED_SPOOLED_BYTES = Gauge("wangge_gateway_feed_spooled_bytes", "Answers waiting
 STREAM_READERS = Gauge("wangge_gateway_stream_readers", "Open event streams")
 STREAM_CATCHING_UP = Gauge("wangge_gateway_stream_catching_up", "Event streams that read from the broker, not the ring")
 STREAM_NEWEST_OFFSET = Gauge("wangge_gateway_stream_newest_offset", "Offset of the newest event seen")
+STREAM_UNHEARD = Counter(
+    "wangge_gateway_stream_unheard_total", "Times the broker had events that it did not deliver, and was asked anew"
+)
 STREAM_CUT = Counter("wangge_gateway_stream_cut_total", "Event streams ended by the gateway", ("reason",))
 STREAM_EVENTS = Counter("wangge_gateway_stream_events_total", "Events sent to readers")
 EXPORT_ROWS = Counter("wangge_gateway_export_rows_total", "Incidents written into exports")

@@ -15,7 +15,7 @@ from pika.exceptions import AMQPError
 from chassis.logs import get_logger
 from chassis.topology import STREAM
 from gateway.amqp import Link, ask, open_channel
-from gateway.metrics import STREAM_NEWEST_OFFSET
+from gateway.metrics import STREAM_NEWEST_OFFSET, STREAM_UNHEARD
 from gateway.streams.frames import read_event
 from gateway.streams.ring import Event, Ring
 
@@ -23,6 +23,7 @@ LIVE_PREFETCH = 500
 CATCH_UP_PREFETCH = 300
 MOST_CATCH_UPS = 32
 REATTACH_SECONDS = 1.0
+ANSWER_SECONDS = 10.0
 SILENCE_SECONDS = 5.0
 SETTLE_SECONDS = 0.5
 
@@ -75,27 +76,25 @@ class BrokerStream:
             await asyncio.sleep(REATTACH_SECONDS)
 
     async def _feed_once(self, connection: AsyncioConnection) -> None:
-        """One consumer from where the ring ends.
+        """One consumer from where the ring ends, for as long as it hears everything.
 
-        After a reconnect it asks for the newest event it already has once more: a stream always keeps its last segment,
-        so silence is suspicious (see `_was_made_anew`).
+        After a reconnect it asks for the newest event the ring already has once more: a stream always keeps its last
+        segment, so silence is suspicious from the first moment.
         """
-        newest = self._ring.newest
+        begun_anew = self._ring.newest is None
         reading = Reading(await open_channel(connection), self._queue)
         try:
             await reading.begin(self._where_to_begin(), LIVE_PREFETCH)
             self._ring.attached = True
             self._ring.wake()
-            events = await reading.next(SETTLE_SECONDS if newest is None else self._silence_seconds)
-            if not events and newest is not None:
-                if await self._was_made_anew(connection, newest):
-                    self._ring.reset()
-                return
-            self._take(events)
-            self._ring.settled = True
-            self._ring.wake()
-            while True:
-                self._take(await reading.next(None))
+            events = await reading.next(SETTLE_SECONDS if begun_anew else self._silence_seconds)
+            if events or begun_anew:
+                self._take(events)
+                self._ring.settled = True
+                self._ring.wake()
+            while events or await self._hears_all(connection, reading):
+                events = await reading.next(self._silence_seconds)
+                self._take(events)
         finally:
             reading.close()
 
@@ -104,18 +103,37 @@ class BrokerStream:
             return self._ring.newest
         return "last" if self._ring.generation == 0 else "first"
 
-    async def _was_made_anew(self, connection: AsyncioConnection, newest: int) -> bool:
-        """True only on evidence: the stream has events, and its last one is older than one we have already seen."""
+    async def _hears_all(self, connection: AsyncioConnection, reading: Reading) -> bool:
+        """Whether a `reading` that is silent is so because nothing happens; a second consumer tells.
+
+        False when the stream's last event was not heard. If it is older than the ring's, the stream was made anew, and
+        the ring is emptied.
+        """
+        last = await self._last_offset(connection)
+        self._take(await reading.next(SETTLE_SECONDS))
+        if last is None or (reading.heard is not None and last <= reading.heard):
+            return True
+        newest = self._ring.newest
+        if newest is not None and last < newest:
+            log.warning("event stream was made anew", last_offset=last, newest_offset=newest)
+            self._ring.reset()
+        else:
+            log.warning("event stream has more than was heard", last_offset=last, newest_offset=newest)
+            STREAM_UNHEARD.inc()
+        return False
+
+    async def _last_offset(self, connection: AsyncioConnection) -> int | None:
+        """Offset of the stream's last event, or of one in its last chunk; None when nothing came."""
         reading = Reading(await open_channel(connection), self._queue)
+        last = None
         try:
             await reading.begin("last", LIVE_PREFETCH)
-            events = await reading.next(self._silence_seconds)
+            seconds = self._silence_seconds
+            while events := await reading.next(seconds):
+                last, seconds = events[-1].offset, SETTLE_SECONDS
         finally:
             reading.close()
-        anew = bool(events) and events[-1].offset < newest
-        if anew:
-            log.warning("event stream was made anew", last_offset=newest)
-        return anew
+        return last
 
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -154,6 +172,8 @@ class Reading:
         self._queue = queue
         self._first = 0
         self._arrived: list[Event] = []
+        self.heard: int | None = None
+        """Offset of the newest event that came."""
         self._last_tag = 0
         self._ready = asyncio.Event()
         self._ended: BaseException | None = None
@@ -163,17 +183,18 @@ class Reading:
     async def begin(self, offset: int | str, prefetch: int) -> None:
         """Start consuming at `offset` (a number, or `first`, `last`, `next`).
 
-        Raises AMQPError when the queue is not there.
+        Raises AMQPError when the queue is not there, TimeoutError when a broker that is starting does not answer.
         """
         self._first = offset if isinstance(offset, int) else 0
-        await ask(self._channel, self._channel.basic_qos, prefetch_count=prefetch)
-        await ask(
-            self._channel,
-            self._channel.basic_consume,
-            queue=self._queue,
-            on_message_callback=self._on_message,
-            arguments={"x-stream-offset": offset},
-        )
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await ask(self._channel, self._channel.basic_qos, prefetch_count=prefetch)
+            await ask(
+                self._channel,
+                self._channel.basic_consume,
+                queue=self._queue,
+                on_message_callback=self._on_message,
+                arguments={"x-stream-offset": offset},
+            )
 
     async def next(self, seconds: float | None) -> Sequence[Event]:
         """What has arrived, at least one event.
@@ -204,6 +225,7 @@ class Reading:
         # The broker delivers whole chunks; what lies before the offset asked for is not for this reading.
         if offset >= self._first:
             self._arrived.append(read_event(offset, method.routing_key, body))
+            self.heard = offset
             self._ready.set()
         elif not self._arrived:
             self._channel.basic_ack(method.delivery_tag, multiple=True)
