@@ -151,17 +151,25 @@ def versions_rise_by_one_and_states_are_legal(found: Evidence) -> Found:
 
 
 def every_event_was_told(found: Evidence) -> Found:
-    """Each row of a timeline came over the public stream and to the queue bound beside it."""
+    """Each row of a timeline came over the public stream and to the queue bound beside it, as one event and no other.
+
+    What was told and rolled back is done again under its old number: its event then has two ids.
+    """
     recorded = {(i, e["seq"]) for i, entries in found.timeline.items() for e in entries}
     for kind in ("event", "witness"):
         told = {(e["subject"], e["sequence"]) for e in found.journal.of(kind)}
         missing = recorded - told
         yield from (f"{kind}: {incident} #{seq} never came" for incident, seq in sorted(missing)[:20])
     known = set(found.timeline)
+    ids: dict[tuple[str, int], str] = {}
     for event in found.journal.of("event"):
         told = (event["subject"], event["sequence"])
-        if event["type"].startswith("wangge.dispatch.incident.") and told not in recorded:
+        if not event["type"].startswith("wangge.dispatch.incident."):
+            continue
+        if told not in recorded:
             yield f"event {event['id']}: told {told}, never recorded ({told[0] in known})"
+        if (first := ids.setdefault(told, event["id"])) != event["id"]:
+            yield f"event {event['id']}: told {told}, which {first} was"
 
 
 def the_stream_is_in_order(found: Evidence) -> Found:

@@ -106,6 +106,13 @@ def test_an_event_that_was_told_and_never_recorded_is_found(evidence: Evidence) 
     assert rules(evidence) == {"every_event_was_told"}
 
 
+def test_an_event_that_was_told_and_rolled_back_and_told_again_is_found(evidence: Evidence) -> None:
+    first = next(evidence.journal.of("event"))
+    again = {**first, "id": "again", "offset": 4}
+    evidence.journal.add("event", **{k: v for k, v in again.items() if k not in {"at", "kind"}})
+    assert rules(evidence) == {"every_event_was_told"}
+
+
 def test_a_stream_that_goes_back_without_telling_is_found(evidence: Evidence) -> None:
     first = next(evidence.journal.of("event"))
     evidence.journal.add("event", **{k: v for k, v in first.items() if k not in {"at", "kind"}})
