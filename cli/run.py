@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from cli.zones import county_zone, today
+
 SPEED = 60
 """Calls a minute of a day become calls a second: visible, while each call's own clocks run for real."""
 
@@ -123,7 +125,7 @@ def _day(instance: str, load: float, seed: int) -> Path:
     from cli.county.day.write import write_calls
 
     path = Path(".run") / instance / f"day-{seed}-{load:g}.csv"
-    write_calls(path, draw_day(datetime.now(UTC).date(), seed=seed, load=load, box=parse_box(DEMO_BOX)))
+    write_calls(path, draw_day(today(county_zone()), seed=seed, load=load, box=parse_box(DEMO_BOX)))
     return path
 
 

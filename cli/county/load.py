@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 import httpx
@@ -15,26 +12,26 @@ import httpx
 from cli.api import connect, get
 from cli.county.roster import lines_for, read_roster
 from cli.replay.feed import Feed
+from cli.zones import county_zone, today
 
 CENTRES_WITHIN = 60.0  # seconds until dispatch must have heard of all centres
 SHOWN = 20
 
 
-def load_teams(file: Path, instance: str, timezone: str | None = None) -> int:
+def load_teams(file: Path, instance: str) -> int:
     """Create or change every team of `file`; how many commands were refused (each is reported with its row).
 
-    `timezone` is that of the shifts (default: WANGGE_TIMEZONE, else Asia/Shanghai). Raises RosterError before anything
-    is sent when a row cannot be read, TimeoutError when dispatch does not learn of the centres, ApiError and
-    FeedBrokenError as those say.
+    The times of their shifts are the county's. Raises RosterError before anything is sent when a row cannot be read,
+    TimeoutError when dispatch does not learn of the centres, ApiError and FeedBrokenError as those say.
     """
     if not file.exists():
         return 0
     crews = read_roster(file.read_bytes())
-    zone = ZoneInfo(timezone or os.environ.get("WANGGE_TIMEZONE") or "Asia/Shanghai")
+    zone = county_zone()
     with connect(instance) as client:
         await_centres(client, {crew.data["centre_code"] for crew in crews})
         known = {team["call_sign"]: team for team in get(client, "/v1/teams")["teams"]}
-        planned = list(lines_for(crews, known, datetime.now(zone).date(), zone))
+        planned = list(lines_for(crews, known, today(zone), zone))
         with click.progressbar(length=len(planned), label="联动组 teams", file=sys.stderr) as bar:
             feed = Feed(client, bar.update)
             feed.send([line for _, line in planned])

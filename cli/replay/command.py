@@ -6,9 +6,11 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
+
+from cli.zones import timezone_option
 
 EPILOG = """Examples:
 
@@ -48,10 +50,17 @@ class Speed(click.ParamType):
     default=None,
     help="With a speed: end after SECONDS.",
 )
-@click.option("--timezone", default="Asia/Shanghai", show_default=True, help="The zone of the file's local times.")
+@timezone_option("The zone of the file's local times.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else, on standard output.")
 @click.option("--instance", default="default", show_default=True, help="Which local stack to play into.")
-def replay(file: Path, speed: float | None, seconds: float | None, timezone: str, as_json: bool, instance: str) -> None:  # noqa: FBT001 click
+def replay(
+    file: Path,
+    speed: float | None,
+    seconds: float | None,
+    zone: ZoneInfo,
+    as_json: bool,  # noqa: FBT001 click
+    instance: str,
+) -> None:
     """回放警情文件并报告 115 指标 / play a FILE of calls for service through the public API and report the 115 figures.
 
     The file has the shape of the open data set "Fire Department Calls for Service" (one row per unit sent). Teams are
@@ -66,10 +75,6 @@ def replay(file: Path, speed: float | None, seconds: float | None, timezone: str
     from cli.replay.feed import FeedBrokenError
     from cli.replay.play import Playback, until
 
-    try:
-        zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise click.BadParameter(f"{timezone!r} is not a time zone", param_hint="--timezone") from error
     try:
         with connect(instance) as client:
             playback = Playback(client, file, zone, speed=speed, start=datetime.now(UTC))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
+
+from cli.zones import county_zone, yesterday
 
 DEMO_BOX = "-122.53,37.60,-122.35,37.84"
 """West, south, east, north of the demo county, degrees."""
@@ -19,7 +21,9 @@ DEMO_BOX = "-122.53,37.60,-122.35,37.84"
 @click.option(
     "--seed", default=1, show_default=True, help="Same seed, date, load and box: the same file, byte for byte."
 )
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day to write. [default: yesterday]")
+@click.option(
+    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day to write. [default: the county's yesterday]"
+)
 @click.option(
     "--load",
     type=click.FloatRange(1, 40),
@@ -44,7 +48,7 @@ def day(seed: int, day: datetime | None, load: float, bbox: str, out: Path | Non
     from cli.county.day.draw import draw_day
     from cli.county.day.write import write_calls
 
-    chosen = day.date() if day else yesterday()
+    chosen = day.date() if day else yesterday(county_zone())
     target = out or Path(".run") / f"day-{chosen}.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
     calls = draw_day(chosen, seed=seed, load=load, box=parse_box(bbox))
@@ -67,11 +71,6 @@ def fit(file: Path, out: Path) -> None:
         sys.exit(2)
     write_parameters(out, parameters)
     click.echo(f"{out}: {parameters['fitted_to']}")
-
-
-def yesterday() -> date:
-    """Yesterday in UTC: a whole day of stamps that are all past."""
-    return (datetime.now(UTC) - timedelta(days=1)).date()
 
 
 def parse_box(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 Box is imported late, to keep the command quick
