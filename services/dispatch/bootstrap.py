@@ -17,7 +17,6 @@ from chassis.cleaner import Cleaner, chassis_cleaners
 from chassis.database import create_engine, in_transaction
 from chassis.deadlines import Deadline, DeadlineClock
 from chassis.joining import Joiner
-from chassis.migrations import upgrade
 from chassis.nameko.problems import problem_of
 from chassis.relay import Relay
 from chassis.scope import COUNTY
@@ -139,6 +138,8 @@ def shared_by(settings: Settings) -> Shared:
 
 def migrate(database_url: str) -> None:
     """Bring the database to the newest schema; one process at a time, the others wait."""
+    from chassis.migrations import upgrade
+
     upgrade(MIGRATIONS, database_url)
 
 

@@ -15,7 +15,6 @@ from chassis import topology
 from chassis.actor import Actor
 from chassis.cleaner import Cleaner, chassis_cleaners
 from chassis.database import create_engine
-from chassis.migrations import upgrade
 from chassis.relay import Relay
 from chassis.scope import COUNTY, scope_of
 from contracts.names import REGISTRY
@@ -128,4 +127,6 @@ def announce(database_url: str, progress: Progress) -> int:
 
 def migrate(database_url: str) -> None:
     """Bring the database to the newest schema; one process at a time, the others wait."""
+    from chassis.migrations import upgrade
+
     upgrade(MIGRATIONS, database_url)
