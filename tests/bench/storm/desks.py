@@ -44,7 +44,7 @@ class Api:
 
     async def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and JSON."""
-        reader, writer = self._free.pop() if self._free else await asyncio.open_connection(*self._at)
+        reader, writer = self._kept() or await asyncio.open_connection(*self._at)
         data = orjson.dumps(body)
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self._at[0]}:{self._at[1]}\r\nAuthorization: Bearer {self._token}\r\n"
@@ -56,6 +56,15 @@ class Api:
         told = orjson.loads(await reader.readexactly(length))
         self._free.append((reader, writer))
         return int(answer[9:12]), told
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A free connection, if there is one; those that the gateway has ended, unused for long, are let go."""
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     async def do(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """One command of a desk or a team; None when it was refused, which is counted."""
