@@ -59,11 +59,20 @@ class Relay:
     ``owner`` names the service: of all relays with the same owner on one database only one publishes
     at a time, which is what keeps the order of an aggregate's events. ``window`` is the number of
     messages without confirm at any time; a round claims up to twenty times as many rows. ``port`` is where the
-    service nudges after a commit (UDP, loopback); 0 means polling only.
+    service nudges after a commit (UDP, loopback); 0 means polling only. ``awaits`` names queues without which nothing
+    is published on a new connection: a broker that is starting serves connections before it routes to its streams, and
+    confirms what then reached other queues only (docs/decisions/0079).
     """
 
     def __init__(
-        self, engine: Engine, table: Table, amqp_url: str, owner: str, window: int = 500, port: int = 0
+        self,
+        engine: Engine,
+        table: Table,
+        amqp_url: str,
+        owner: str,
+        window: int = 500,
+        port: int = 0,
+        awaits: Sequence[str] = (),
     ) -> None:
         self._engine = engine
         self._table = table
@@ -71,6 +80,7 @@ class Relay:
         self._owner = owner
         self._port = port
         self._window = window
+        self._awaits = awaits
         self.on_nudge: Callable[[bytes], None] = _outbox_only
         self._measured = 0.0
         self.connected = False
@@ -86,6 +96,8 @@ class Relay:
                 self.heartbeat.beat()
                 try:
                     with Link(self._amqp_url, name=f"{self._owner} relay") as link:
+                        for queue in self._awaits:
+                            link.call("queue_declare", queue, passive=True)
                         self._set_connected(connected=True)
                         pause = _RECONNECT_SECONDS[0]
                         self._relay_until_lost(link, stop, nudges)

@@ -182,7 +182,9 @@ def declare(amqp_url: str) -> None:
 
 def relay(settings: Settings, engine: Engine) -> Relay:
     """The relay of dispatch's outbox."""
-    return Relay(engine, tables.chassis.outbox, settings.amqp_url, DISPATCH, port=settings.relay_port)
+    return Relay(
+        engine, tables.chassis.outbox, settings.amqp_url, DISPATCH, port=settings.relay_port, awaits=[topology.STREAM]
+    )
 
 
 def deadline_clock(settings: Settings, engine: Engine) -> DeadlineClock:

@@ -97,7 +97,9 @@ def sidecar_engine(settings: Settings) -> Engine:
 
 def relay(settings: Settings, engine: Engine) -> Relay:
     """The relay of the registry's outbox."""
-    return Relay(engine, chassis.outbox, settings.amqp_url, REGISTRY, port=settings.relay_port)
+    return Relay(
+        engine, chassis.outbox, settings.amqp_url, REGISTRY, port=settings.relay_port, awaits=[topology.STREAM]
+    )
 
 
 def cleaners(engine: Engine) -> list[Cleaner]:

@@ -151,9 +151,8 @@ def versions_rise_by_one_and_states_are_legal(found: Evidence) -> Found:
 
 
 def every_event_was_told(found: Evidence) -> Found:
-    """Each row of a timeline came over the public stream and to the queue bound beside it, as one event and no other.
-
-    What was told and rolled back is done again under its old number: its event then has two ids.
+    """Each row of a timeline came over the stream and to the queue beside it, as one event with one id (not so what was
+    told, rolled back and done again).
     """
     recorded = {(i, e["seq"]) for i, entries in found.timeline.items() for e in entries}
     for kind in ("event", "witness"):

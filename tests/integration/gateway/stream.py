@@ -55,11 +55,18 @@ class EventSource:
             channel.queue_delete(STREAM)
         self.written = 0
 
-    def write(self, count: int, padding: int = 0, *, confirmed: bool = False) -> None:
-        """Write `count` more events. A broker that has just started may lose what it has not `confirmed`."""
+    def is_routed_to(self) -> bool:
+        """Whether the broker brings messages to the stream; one that starts serves connections before."""
+        try:
+            with self._channel() as channel:
+                channel.queue_declare(STREAM, passive=True)
+        except pika.exceptions.AMQPError:
+            return False
+        return True
+
+    def write(self, count: int, padding: int = 0) -> None:
+        """Write `count` more events."""
         with self._channel() as channel:
-            if confirmed:
-                channel.confirm_delivery()
             for _ in range(count):
                 body = json.dumps({**event(self.written), "padding": "x" * padding}).encode()
                 self._publish(channel, body)

@@ -126,7 +126,8 @@ def test_readers_and_calls_survive_a_restart_of_the_broker(new_gateway: Callable
             eventually(lambda: not gateway.is_ready())
             node.control("start_app")
             eventually(gateway.is_ready, within=20)
-            source.write(500, confirmed=True)
+            eventually(source.is_routed_to, within=20)
+            source.write(500)
             first(messages, lambda _: len(reader.had) >= 1000)
     assert reader.had == list(range(1000))
     assert reader.gaps == []
