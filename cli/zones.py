@@ -19,11 +19,15 @@ class Zone(click.ParamType):
     name = "zone"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
-        """Fails, naming the option, for a name that nobody knows."""
-        try:
-            return value if isinstance(value, ZoneInfo) else ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            self.fail(f"{value!r} is not a time zone", param, ctx)
+        """Raises click.BadParameter, which names the option, for a zone that nobody knows."""
+        return value if isinstance(value, ZoneInfo) else _zone_named(value, "--timezone")
+
+
+def _zone_named(name: str, where: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise click.BadParameter(f"{name!r} is not a time zone", param_hint=where) from error
 
 
 def timezone_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -33,8 +37,8 @@ def timezone_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def county_zone() -> ZoneInfo:
-    """The zone that WANGGE_TIMEZONE names, else Asia/Shanghai. Raises ZoneInfoNotFoundError."""
-    return ZoneInfo(os.environ.get(VARIABLE) or DEFAULT)
+    """The zone that WANGGE_TIMEZONE names, else Asia/Shanghai. Raises click.BadParameter, which names the variable."""
+    return _zone_named(os.environ.get(VARIABLE) or DEFAULT, VARIABLE)
 
 
 def today(zone: ZoneInfo) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -106,11 +107,22 @@ class BrokerStream:
     async def _hears_all(self, connection: AsyncioConnection, reading: Reading) -> bool:
         """Whether a `reading` that is silent is so because nothing happens; a second consumer tells.
 
-        False when the stream's last event was not heard. If it is older than the ring's, the stream was made anew, and
-        the ring is emptied.
+        What comes meanwhile is taken at once, and ends the question. False when the stream's last event was not heard.
+        If it is older than the ring's, the stream was made anew, and the ring is emptied.
         """
-        last = await self._last_offset(connection)
-        self._take(await reading.next(SETTLE_SECONDS))
+        looking = asyncio.ensure_future(self._last_offset(connection))
+        hearing = asyncio.ensure_future(reading.next(None))
+        try:
+            await asyncio.wait((looking, hearing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((hearing,), timeout=SETTLE_SECONDS)
+            if hearing.done():
+                self._take(hearing.result())
+                return True
+            last = looking.result()
+        finally:
+            looking.cancel()
+            hearing.cancel()
+            await asyncio.gather(looking, hearing, return_exceptions=True)
         if last is None or (reading.heard is not None and last <= reading.heard):
             return True
         newest = self._ring.newest
@@ -123,14 +135,16 @@ class BrokerStream:
         return False
 
     async def _last_offset(self, connection: AsyncioConnection) -> int | None:
-        """Offset of the stream's last event, or of one in its last chunk; None when nothing came."""
+        """Offset of the stream's last event, or of one soon before it; None when nothing came."""
         reading = Reading(await open_channel(connection), self._queue)
         last = None
         try:
             await reading.begin("last", LIVE_PREFETCH)
-            seconds = self._silence_seconds
-            while events := await reading.next(seconds):
-                last, seconds = events[-1].offset, SETTLE_SECONDS
+            events = await reading.next(self._silence_seconds)
+            until = time.monotonic() + SETTLE_SECONDS
+            while events:
+                last = events[-1].offset
+                events = await reading.next(max(0.0, until - time.monotonic()))
         finally:
             reading.close()
         return last

@@ -71,6 +71,30 @@ def test_a_quiet_stream_is_left_alone(own: EventSource) -> None:
     _live(own, scenario)
 
 
+def test_what_comes_while_the_stream_is_looked_at_is_heard_at_once(
+    own: EventSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.write(10)
+    monkeypatch.setattr(broker_stream, "SETTLE_SECONDS", 30.0)
+    looking: list[str] = []
+
+    async def for_ever(stream: BrokerStream, _connection: object) -> None:
+        looking.append("")
+        await asyncio.Event().wait()
+
+    async def scenario(ring: Ring) -> None:
+        await _until(lambda: ring.newest == 9)
+        for _ in range(3):
+            had = len(looking)
+            await _until(lambda had=had: len(looking) > had)
+            own.write(1)
+            async with asyncio.timeout(3):
+                await _until(lambda: ring.newest == own.written - 1)
+
+    monkeypatch.setattr(BrokerStream, "_last_offset", for_ever)
+    _live(own, scenario)
+
+
 def test_a_broker_that_does_not_answer_is_asked_again(own: EventSource, monkeypatch: pytest.MonkeyPatch) -> None:
     own.write(10)
     monkeypatch.setattr(broker_stream, "ANSWER_SECONDS", 0.5)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
 
 from cli import zones
+from cli.county.day.command import day
 from cli.replay.command import replay
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -35,6 +37,13 @@ def test_the_zone_is_shanghai_unless_another_is_named(monkeypatch: pytest.Monkey
     assert zones.county_zone() == SHANGHAI
     monkeypatch.setenv("WANGGE_TIMEZONE", "Asia/Urumqi")
     assert zones.county_zone() == ZoneInfo("Asia/Urumqi")
+
+
+def test_a_county_in_a_zone_that_nobody_knows_is_told_which_variable(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(day, ["--out", str(tmp_path / "day.csv")], env={"WANGGE_TIMEZONE": "Asia/Nowhere"})
+    assert refused.exit_code == 2
+    assert "'Asia/Nowhere' is not a time zone" in refused.output
+    assert "WANGGE_TIMEZONE" in refused.output
 
 
 @pytest.mark.parametrize("variable", [True, False])
